@@ -1,0 +1,1 @@
+"""The portal: decides, asks, merges, logs, answers. It keeps nothing about a child."""

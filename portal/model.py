@@ -11,13 +11,13 @@ from typing import Literal
 import msgspec
 
 from connectors import Identifier, Subject
-from connectors.standard import Held
+from connectors.matching import Match, MatchBand
+from connectors.standard import Held, Provenance
 
 OutcomeState = Literal[
     "ANSWERED", "PARTIAL", "NOTHING_TO_SHOW", "AMBIGUOUS", "TOO_MANY", "NOT_ASKED", "NOT_PERMITTED",
     "CONSENT_NEEDED", "REFUSED", "TIMED_OUT", "UNAVAILABLE", "FAILED", "OUT_OF_COVERAGE", "PENDING",
 ]  # fmt: skip
-MatchBand = Literal["LINK", "POSSIBLE", "NON_LINK"]
 Tier = Literal["T1", "T2", "T3", "T4", "T5"]
 
 
@@ -112,20 +112,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(ruling for ruling in self.rulings if ruling.permitted and ruling.state is None)
 
 
-class Evidence(msgspec.Struct, frozen=True):
-    """One field that spoke for or against a match, in words. Never about place, phone, school or parents."""
-
-    field: str
-    words: str
-
-
-class Match(msgspec.Struct, frozen=True):
-    """How sure we are that a source's person is the subject, and why."""
-
-    band: MatchBand
-    evidence: tuple[Evidence, ...]
-
-
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the access log this access stands. ``proof`` is None until the log is a Merkle tree."""
 
@@ -192,12 +178,12 @@ class SourceOutcome(msgspec.Struct, frozen=True, kw_only=True):
     kinds: tuple[KindOutcome, ...]
     words: str
     phone: str | None = None
-    outOfHours: str | None = None  # noqa: N815 - the schema's name, projected as it stands
-    coverageFrom: date | None = None  # noqa: N815
-    coverageTo: date | None = None  # noqa: N815
-    coverageNote: str | None = None  # noqa: N815
-    asOf: datetime | None = None  # noqa: N815
-    setAside: int | None = None  # noqa: N815
+    outOfHours: str | None = None
+    coverageFrom: date | None = None
+    coverageTo: date | None = None
+    coverageNote: str | None = None
+    asOf: datetime | None = None
+    setAside: int | None = None
     match: Match | None = None
 
 
@@ -212,14 +198,14 @@ class Missing(msgspec.Struct, frozen=True):
 class Section(msgspec.Struct, frozen=True, kw_only=True):
     """All records of one kind, and who is missing. ``everySourceAnswered`` is true only when nobody is."""
 
-    everySourceAnswered: bool  # noqa: N815
+    everySourceAnswered: bool
     records: tuple[msgspec.Struct, ...]
     missing: tuple[Missing, ...]
 
 
 class DemographicValue(msgspec.Struct, frozen=True):
     value: str
-    provenance: tuple[msgspec.Struct, ...]
+    provenance: tuple[Provenance, ...]
 
 
 class Demographic(msgspec.Struct, frozen=True):
@@ -231,7 +217,7 @@ class Demographic(msgspec.Struct, frozen=True):
 
 
 class Demographics(msgspec.Struct, frozen=True, kw_only=True):
-    everySourceAnswered: bool  # noqa: N815
+    everySourceAnswered: bool
     fields: tuple[Demographic, ...]
     missing: tuple[Missing, ...]
 
@@ -244,7 +230,7 @@ class ChronologyEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Chronology(msgspec.Struct, frozen=True, kw_only=True):
-    everySourceAnswered: bool  # noqa: N815
+    everySourceAnswered: bool
     entries: tuple[ChronologyEntry, ...]
     missing: tuple[Missing, ...]
 
@@ -252,9 +238,9 @@ class Chronology(msgspec.Struct, frozen=True, kw_only=True):
 class ChildView(msgspec.Struct, frozen=True, kw_only=True):
     """One child as the permitted agencies answered: what GraphQL projects. ``sections`` are keyed by the section's field name."""
 
-    everySourceAnswered: bool  # noqa: N815
+    everySourceAnswered: bool
     purpose: str
-    asOf: datetime  # noqa: N815
+    asOf: datetime
     sources: tuple[SourceOutcome, ...]
     demographics: Demographics | None
     chronology: Chronology | None

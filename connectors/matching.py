@@ -1,0 +1,147 @@
+"""Is this person the subject? Pure, and every answer explains itself.
+
+The rule: LINK if a valid identifier of one system is equal, birth date or family name is present on both sides and equal, and
+neither birth date, given name nor family name differs; or given name, family name, birth date and postcode are all equal and no
+second such candidate stands beside it. POSSIBLE if family name and birth date agree. Else NON_LINK. An identifier alone links nothing.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from connectors.connector import Identifier, Person, Subject
+from connectors.scalars import normalise, valid
+
+MatchBand = Literal["LINK", "POSSIBLE", "NON_LINK"]
+Agreement = Literal["same", "differs", "unknown"]
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """One field that spoke for or against a match, in words. Never about place, phone, school or parents: that would be an oracle."""
+
+    field: str
+    words: str
+
+
+class Match(msgspec.Struct, frozen=True):
+    """How sure we are that a source's person is the subject, and why."""
+
+    band: MatchBand
+    evidence: tuple[Evidence, ...]
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One person beside the subject, field by field. ``contradicted`` names a system in which both have different valid numbers."""
+
+    identifier: str | None
+    contradicted: str | None
+    family_name: Agreement
+    given_name: Agreement
+    birth_date: Agreement
+    postcode: bool
+
+    @property
+    def differs(self) -> bool:
+        fields = (self.family_name, self.given_name, self.birth_date)
+        return "differs" in fields or self.contradicted is not None
+
+    @property
+    def by_identifier(self) -> bool:
+        return self.identifier is not None and "same" in (self.birth_date, self.family_name) and not self.differs
+
+    @property
+    def by_demographics(self) -> bool:
+        names = self.given_name == self.family_name == self.birth_date == "same"
+        return names and self.postcode and not self.contradicted
+
+    @property
+    def possible(self) -> bool:
+        return self.family_name == self.birth_date == "same"
+
+
+def match(subject: Subject, persons: Sequence[Person]) -> list[Match]:
+    """The band and evidence of each person, in the order given. Persons compete: two that would link are both only POSSIBLE."""
+    compared = [compare(subject, person) for person in persons]
+    linking = [comparison for comparison in compared if comparison.by_identifier or comparison.by_demographics]
+    return [Match(_band(comparison, len(linking) == 1), _evidence(comparison)) for comparison in compared]
+
+
+def compare(subject: Subject, person: Person) -> Comparison:
+    """Put one person beside the subject. Invalid identifiers count for nothing, neither for nor against."""
+    typed, held = _numbers(subject.identifiers), _numbers(person.identifiers)
+    shared = sorted(typed.keys() & held.keys())
+    return Comparison(
+        identifier=next((system for system in shared if typed[system] & held[system]), None),
+        contradicted=next((system for system in shared if not typed[system] & held[system]), None),
+        family_name=_names((subject.family_name, subject.former_family_name), (person.family_name, person.former_family_name)),
+        given_name=_names((subject.given_name,), (person.given_name,)),
+        birth_date=_dates(subject.birth_date, person.birth_date),
+        postcode=bool(_postcodes(subject) & _postcodes(person)),
+    )
+
+
+def letters(name: str | None) -> str:
+    """A name as compared: accents dropped, case folded, letters only."""
+    bare = unicodedata.normalize("NFKD", name or "").casefold()
+    return "".join(character for character in bare if character.isalpha())
+
+
+def _band(comparison: Comparison, alone: bool) -> MatchBand:
+    if alone and (comparison.by_identifier or comparison.by_demographics):
+        return "LINK"
+    if comparison.by_identifier or comparison.by_demographics or comparison.possible:
+        return "POSSIBLE"
+    return "NON_LINK"
+
+
+def _numbers(identifiers: Iterable[Identifier]) -> dict[str, set[str]]:
+    numbers: dict[str, set[str]] = {}
+    for identifier in identifiers:
+        if valid(identifier.system, identifier.value):
+            numbers.setdefault(identifier.system, set()).add(normalise(identifier.system, identifier.value))
+    return numbers
+
+
+def _names(typed: Iterable[str | None], held: Iterable[str | None]) -> Agreement:
+    ours, theirs = {letters(name) for name in typed} - {""}, {letters(name) for name in held} - {""}
+    if not ours or not theirs:
+        return "unknown"
+    return "same" if ours & theirs else "differs"
+
+
+def _dates(typed: str | None, held: str | None) -> Agreement:
+    if not typed or not held:
+        return "unknown"
+    if typed == held and len(typed) == len("2014-02-03"):
+        return "same"
+    # A partial date that fits neither proves nor disproves.
+    return "unknown" if typed.startswith(held) or held.startswith(typed) else "differs"
+
+
+def _postcodes(someone: Subject | Person) -> set[str]:
+    codes = {address.postcode for address in someone.addresses}
+    if isinstance(someone, Person):
+        codes.add(someone.postcode)
+    return {code.replace(" ", "").upper() for code in codes if code}
+
+
+_WORDS = {
+    "family_name": {"same": "The family name agrees.", "differs": "The family name differs."},
+    "given_name": {"same": "The given name agrees.", "differs": "The given name differs."},
+    "birth_date": {"same": "The date of birth agrees.", "differs": "The date of birth differs."},
+}
+
+
+def _evidence(comparison: Comparison) -> tuple[Evidence, ...]:
+    said = [Evidence("identifier", f"The {comparison.identifier} agrees.")] if comparison.identifier else []
+    if comparison.contradicted:
+        said.append(Evidence("identifier", f"The {comparison.contradicted} differs."))
+    for field, words in _WORDS.items():
+        agreement = getattr(comparison, field)
+        if agreement in words:
+            said.append(Evidence(field, words[agreement]))
+    return tuple(said)

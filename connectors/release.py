@@ -1,0 +1,183 @@
+"""What may leave a source: pure rules, applied to every record before it is counted, limited or shown.
+
+A record either leaves with the fields that are permitted, leaves as a bare sign that it exists, or is withheld for a
+reason that only the log may name. Hidden records are weighed before they are validated, so that a bad hidden record
+cannot be told from none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from connectors.standard import TIERS, Field, Held, Kind, Provenance, Standard
+
+HELD_PLACE = "Where this child lives or goes to school is not shown here. Ask the lead worker. Do not pass on an address you find some other way."
+HELD_CLAUSE = "The agreement does not let your role see this. To keep a child safe you can still phone."
+HELD_TEXT = "Text held back: nobody has read it for other people's details yet. Phone and ask."
+HELD_TIER = "This is too sensitive to show here. Phone if you need to know."
+HELD_EXISTS = "There is a record here that your role may not read. Phone if you need to know."
+
+#: Fields whose value can name a sensitive service; compared with the federation's ``sensitive_services``.
+_NAMING_SERVICE = ("service", "serviceType", "setting", "authorRole", "role", "team")
+_NOT_A_WORD = re.compile(r"[^a-z0-9]+")
+
+
+class KindRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What may leave of one kind: fields wanted, fields permitted, and the highest tiers shown."""
+
+    wanted: frozenset[str]
+    permitted: frozenset[str]
+    ceiling: str
+    existence: str
+    sensitive: frozenset[str] = frozenset()
+
+
+class SourceRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What the source itself adds: a tier it raises to, the service it is, whether its records are police records."""
+
+    tier: str | None = None
+    service: str | None = None
+    police: bool = False
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    """What the portal's side writes on every record that leaves: where it came from and whom to phone."""
+
+    provenance: Provenance
+    contact: str
+
+
+def withheld(kind: Kind, fields: Mapping[str, Any], rule: KindRule, source: SourceRule, today: date) -> str | None:
+    """The true reason why a record must not leave, not even as a sign that it exists; None if it may.
+
+    Works on the author's fields before they are validated. Reasons are codes for the log, never shown.
+    """
+    if fields.get("status") in ("ENTERED_IN_ERROR", "SUPERSEDED"):
+        return "superseded"
+    if _past(fields.get("retainUntil"), today):
+        return "retention"
+    if fields.get("thirdParty") == "INFORMANT":
+        return "informant"
+    if (source.police or kind.name == "PoliceEvent") and fields.get("handlingCode") != "MAY_BE_SHARED":
+        return "handling"
+    tier = record_tier(kind, fields, rule, source)
+    return "tier" if tier == "T5" or tier > rule.existence else None
+
+
+def record_tier(kind: Kind, fields: Mapping[str, Any], rule: KindRule, source: SourceRule) -> str:
+    """The highest tier that the schema, the source, the record and the list of sensitive services give."""
+    said = fields.get("tier")
+    # A tier nobody knows is the most careful one.
+    own = said if said in TIERS else "T1" if said is None else "T5"
+    services = [source.service, *(fields.get(name) for name in _NAMING_SERVICE)]
+    lifted = "T4" if any(_is_sensitive(service, rule.sensitive) for service in services) else "T1"
+    return max(kind.tier, source.tier or "T1", own, lifted)
+
+
+def release(
+    kind: Kind, payload: msgspec.Struct, rule: KindRule, source: SourceRule, stamp: Stamp, standard: Standard, place: bool, today: date
+) -> msgspec.Struct:
+    """The record as it leaves: permitted fields with their values, everything else wanted held with words."""
+    fields = msgspec.structs.asdict(payload)
+    tier = record_tier(kind, fields, rule, source)
+    envelope = {"id": fields["id"], "kind": kind.name, "tier": tier, "contact": stamp.contact, "provenance": (stamp.provenance,)}
+    if tier > rule.ceiling:
+        return kind.record(**envelope, held=(Held(None, HELD_EXISTS),))
+    shown: dict[str, Any] = {}
+    held: list[Held] = []
+    checked = fields.get("thirdPartyChecked") is True
+    for name in sorted(rule.wanted):
+        field, value = kind.fields[name], fields.get(name)
+        words = _held_words(field, value, rule, place, checked, _future(name, value, today))
+        if words:
+            held.append(Held(name, words))
+        else:
+            shown[name] = _pruned(field, value, standard, place, checked, held, rule.ceiling)
+    return kind.record(**envelope, **shown, held=tuple(held))
+
+
+def without_place(kind: Kind, record: msgspec.Struct, standard: Standard) -> msgspec.Struct:
+    """The record with everything ``@location`` taken away, as if the place had been withheld from the start (a shield that came late)."""
+    held: list[Held] = [each for each in record.held if each.words != HELD_PLACE]  # type: ignore[attr-defined]
+    already = [each for each in record.held if each.words == HELD_PLACE]  # type: ignore[attr-defined]
+    taken: dict[str, Any] = {}
+    for name, field in kind.fields.items():
+        value = getattr(record, name, None)
+        if value is None:
+            continue
+        if field.location:
+            taken[name] = None
+            already.append(Held(name, HELD_PLACE))
+        elif field.nested:
+            # Whatever else was to be pruned has gone already; only the place is new.
+            taken[name] = _pruned(field, value, standard, False, True, already, "T5")
+    return msgspec.structs.replace(record, **taken, held=tuple(held + already))
+
+
+def _held_words(field: Field, value: Any, rule: KindRule, place: bool, checked: bool, future: bool) -> str | None:
+    if field.location and not (place and field.name in rule.permitted):
+        return HELD_PLACE
+    if field.name not in rule.permitted:
+        return HELD_CLAUSE
+    if future and not place:
+        # A contact still to come tells where the child will be.
+        return HELD_PLACE
+    if (field.tier or "T1") > rule.ceiling:
+        return HELD_TIER
+    return HELD_TEXT if field.free_text and value is not None and not checked else None
+
+
+def _pruned(field: Field, value: Any, standard: Standard, place: bool, checked: bool, held: list[Held], ceiling: str) -> Any:
+    """Take from nested objects what may not be shown; each thing taken is named once in ``held``."""
+    if field.nested is None or value is None:
+        return value
+    inner = standard.objects[field.nested]
+    values = value if field.many else (value,)
+    pruned = tuple(_pruned_object(field.name, inner, each, place, checked, held, ceiling) for each in values)
+    return pruned if field.many else pruned[0]
+
+
+def _pruned_object(
+    path: str, inner: Mapping[str, Field], value: msgspec.Struct, place: bool, checked: bool, held: list[Held], ceiling: str
+) -> msgspec.Struct:
+    taken: dict[str, None] = {}
+    for name, field in inner.items():
+        if getattr(value, name) is None:
+            continue
+        words = _nested_words(field, place, checked, ceiling)
+        if words:
+            taken[name] = None
+            if Held(f"{path}.{name}", words) not in held:
+                held.append(Held(f"{path}.{name}", words))
+    return msgspec.structs.replace(value, **taken)
+
+
+def _nested_words(field: Field, place: bool, checked: bool, ceiling: str) -> str | None:
+    if field.location and not place:
+        return HELD_PLACE
+    if field.third_party:
+        # A clause names fields of a kind, not of the objects inside it: nobody can have named these.
+        return HELD_CLAUSE
+    if (field.tier or "T1") > ceiling:
+        return HELD_TIER
+    return HELD_TEXT if field.free_text and not checked else None
+
+
+def _is_sensitive(service: Any, sensitive: Iterable[str]) -> bool:
+    if not isinstance(service, str):
+        return False
+    slug = f"-{_NOT_A_WORD.sub('-', service.casefold()).strip('-')}-"
+    return any(f"-{listed}-" in slug for listed in sensitive)
+
+
+def _past(until: Any, today: date) -> bool:
+    return until is not None and str(until)[:10] < today.isoformat()
+
+
+def _future(name: str, value: Any, today: date) -> bool:
+    return name == "occurredOn" and value is not None and str(value) > today.isoformat()[: len(str(value))]

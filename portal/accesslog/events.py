@@ -1,0 +1,180 @@
+"""The events of the access log and their exact bytes: canonical JSON, leaf, link (CONTRACTS C6).
+
+A builder gives what an event says; the store adds ``v``, ``log``, ``index`` and ``at``. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from portal.accesslog.pseudonyms import Digests, Pseudonyms, identifiers_of
+from portal.model import Decision, LoggedOutcome, Manifest, Plan, Practitioner, Ruling
+
+Facts = dict[str, Any]
+#: What an event says, given the moment the store writes it at: pseudonyms belong to that moment's epoch.
+Draft = Callable[[datetime], Facts]
+Ended = Literal["answered", "client-left", "refused", "failed"]
+
+VERSION = 1
+FIRST_LINK = bytes(32)
+CHANGES = frozenset({"agreement-loaded", "suspended", "consent", "objection", "break-glass", "key"})
+NOTHING = Manifest(outcomes=(), matched=(), released=())
+
+_REFUSALS = re.compile(r"role|agency|overreach|CV[46]\d\d", re.ASCII)
+_LARGEST = 2**53
+
+
+def canonical(value: object) -> bytes:
+    """The one byte form of an event: RFC 8785 for objects, strings, integers below 2^53, booleans and lists.
+
+    Raises ValueError (never naming the value) for null, floats, other integers, keys that are not ASCII, and lone surrogates.
+    """
+    _check(value)
+    try:
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        raise ValueError("an event holds text that is not Unicode") from None
+
+
+def leaf(body: bytes) -> bytes:
+    """SHA-256(0x00 || body): a leaf of an RFC 9162 tree."""
+    return hashlib.sha256(b"\x00" + body).digest()
+
+
+def link(previous: bytes, leaf: bytes) -> bytes:
+    """SHA-256(previous link || leaf); the first previous link is 32 zero bytes."""
+    return hashlib.sha256(previous + leaf).digest()
+
+
+def to_milliseconds(at: datetime) -> datetime:
+    """An aware moment in UTC, cut to the millisecond. Raises ValueError for a naive one, whose zone would be a guess."""
+    if at.tzinfo is None:
+        raise ValueError("a moment without a time zone")
+    at = at.astimezone(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def stamp(at: datetime) -> str:
+    """A moment as events write it: UTC, milliseconds, ``Z``."""
+    return to_milliseconds(at).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def moment(text: str) -> datetime:
+    """The moment an event's ``at`` names. Raises ValueError."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def intent(
+    *, access: str, nonce: bytes, practitioner: Practitioner, plan: Plan, decision: Decision, pseudonyms: Pseudonyms, digests: Digests
+) -> Draft:
+    """Somebody is about to look: durable before any agency is asked."""
+    question = plan.question
+    facts: Facts = {
+        "type": "intent",
+        "access": access,
+        "nonce": nonce.hex(),
+        "actor": _actor(practitioner),
+        "purpose": plan.purpose,
+        "query": question.document,
+        "agreements": dict(decision.agreements),
+        "rulings": [_ruling(each) for each in decision.rulings],
+    }
+    if question.reason:
+        facts["reason"] = {"committed": digests.reason(nonce, question.reason)}
+    identifiers = identifiers_of(question.subject)
+    return lambda at: {**facts, "subject": _unique(pseudonyms.of(each, at) for each in identifiers)}
+
+
+def conclusion(
+    *, access: str, nonce: bytes, practitioner: Practitioner, ended: Ended, manifest: Manifest, pseudonyms: Pseudonyms, digests: Digests
+) -> Draft:
+    """How an access ended and what was released: durable before one byte leaves."""
+    facts: Facts = {
+        "type": "conclusion",
+        "access": access,
+        "nonce": nonce.hex(),
+        "actor": _actor(practitioner),
+        "ended": ended,
+        "parts": 1 if ended == "answered" else 0,
+        "outcomes": [_outcome(each) for each in manifest.outcomes],
+        "released": [
+            {
+                "source": each.source,
+                "kind": each.kind,
+                "record": digests.record(each.source, each.kind, each.id),
+                "digest": digests.released(each.content),
+            }
+            for each in manifest.released
+        ],
+    }
+    matched = manifest.matched
+    return lambda at: {**facts, "matched": _unique(pseudonyms.of(each.identifier, at, source=each.source) for each in matched)}
+
+
+def refusal(*, nonce: bytes, practitioner: Practitioner, why: str) -> Draft:
+    """Somebody known was turned away before there was a plan. ``why``: role, agency, overreach, or a CV4xx or CV6xx id, else ValueError."""
+    if not _REFUSALS.fullmatch(why):
+        raise ValueError("a refusal's why is role, agency, overreach, or a CV4xx or CV6xx id")
+    facts: Facts = {"type": "refusal", "nonce": nonce.hex(), "actor": _actor(practitioner), "why": why}
+    return lambda at: facts
+
+
+def change(*, nonce: bytes, actor: Practitioner | None, log: str, what: str, id: str, version: str, hash: str | None) -> Draft:
+    """Something that decisions rest on has changed. Without a practitioner the actor is the portal itself."""
+    if what not in CHANGES:
+        raise ValueError(f"a change is one of {', '.join(sorted(CHANGES))}")
+    facts = {"type": "change", "nonce": nonce.hex(), "actor": _actor(actor) if actor else {"portal": log}, "what": what, "id": id}
+    facts |= _present(version=version, hash=hash)
+    return lambda at: facts
+
+
+def _actor(practitioner: Practitioner) -> Facts:
+    return {
+        "issuer": practitioner.issuer,
+        "person": practitioner.person,
+        "agency": practitioner.agency,
+        "roles": list(practitioner.roles),
+        **_present(assurance=practitioner.assurance),
+    }
+
+
+def _ruling(ruling: Ruling) -> Facts:
+    shown = {"fields": sorted(ruling.fields)} if ruling.permitted else {}
+    cited = _present(clause=ruling.clause, reason=ruling.reason, nearest=ruling.nearest)
+    return {"source": ruling.source, "kind": ruling.kind, "permit": ruling.permitted, **shown, **cited}
+
+
+def _outcome(outcome: LoggedOutcome) -> Facts:
+    cited = _present(band=outcome.band, clause=outcome.clause, reason=outcome.reason)
+    return {"source": outcome.source, "kind": outcome.kind, "state": outcome.state, "records": outcome.records, **cited}
+
+
+def _present(**values: str | None) -> Facts:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _unique(entries: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    return list({tuple(sorted(each.items())): each for each in entries}.values())
+
+
+def _check(value: object) -> None:
+    if isinstance(value, str | bool):
+        return
+    if isinstance(value, int):
+        if not -_LARGEST < value < _LARGEST:
+            raise ValueError("an event holds an integer of 2^53 or more")
+    elif isinstance(value, Mapping):
+        if not all(isinstance(key, str) and key.isascii() for key in value):
+            raise ValueError("an event holds a key that is not ASCII text")
+        for each in value.values():
+            _check(each)
+    elif isinstance(value, list):
+        for each in value:
+            _check(each)
+    else:
+        raise ValueError(f"an event holds a {type(value).__name__}")

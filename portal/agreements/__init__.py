@@ -1,0 +1,42 @@
+"""Agreements: Markdown files that partners sign, and that decide what may be shown to whom.
+
+documents.py reads a file, grants.py expands it to the lines that are signed, signatures.py signs and verifies,
+register.py loads a folder, rules.py makes it ready for deciding.
+"""
+
+from portal.agreements.documents import Agreement, Clause, read_agreement
+from portal.agreements.faircopy import fair_copy
+from portal.agreements.grants import Grant, expand, grants_hash, signed_bytes
+from portal.agreements.register import Agreements, Entry, Listed, check, load_agreements, show
+from portal.agreements.rules import Rules, RuleSet, Term, as_day
+from portal.agreements.signatures import Signature, Signed, SignOff, sign_off
+from portal.agreements.vocabulary import SourceFacts, Vocabulary
+from portal.agreements.wording import in_short
+
+__all__ = [
+    "Agreement",
+    "Agreements",
+    "Clause",
+    "Entry",
+    "Grant",
+    "Listed",
+    "RuleSet",
+    "Rules",
+    "SignOff",
+    "Signature",
+    "Signed",
+    "SourceFacts",
+    "Term",
+    "Vocabulary",
+    "as_day",
+    "check",
+    "expand",
+    "fair_copy",
+    "grants_hash",
+    "in_short",
+    "load_agreements",
+    "read_agreement",
+    "show",
+    "sign_off",
+    "signed_bytes",
+]

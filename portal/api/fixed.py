@@ -1,0 +1,299 @@
+# mypy: disallow-subclassing-any=False
+# graphene has no types, so to mypy its classes are Any.
+"""The part of the API that stands whatever the data standard holds: graphene types, exactly as published.
+
+Field names are the schema's own. Whatever needs a type of the data standard (Record, Provenance, Held) is added by
+``portal.api.schema``, because graphene can only name types that are already there. Resolvers here read a finished
+``Answers`` and do no I/O: what was not permitted was never fetched.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import graphene
+from graphene import ID, Boolean, Field, Int, List, NonNull, ObjectType, String
+
+from connectors.matching import MatchBand as _Bands
+from portal.model import OutcomeState as _States
+
+
+class Date(graphene.Scalar):
+    """A local calendar date, YYYY-MM-DD."""
+
+
+class DateTime(graphene.Scalar):
+    """A moment, RFC 3339, in UTC."""
+
+
+class PartialDate(graphene.Scalar):
+    """A date as well as it is known: YYYY, YYYY-MM or YYYY-MM-DD."""
+
+
+def _enum(name: str, words: str, literal: object) -> Any:
+    return graphene.Enum(name, [(value, value) for value in get_args(literal)], description=lambda value: None if value else words)
+
+
+OutcomeState = _enum("OutcomeState", "How one source fared for one record kind. No state means that nothing is known.", _States)
+MatchBand = _enum("MatchBand", "How sure we are that a source's person is the child asked about.", _Bands)
+
+
+def _some(type_: object) -> NonNull:
+    return NonNull(List(NonNull(type_)))
+
+
+class IdentifierInput(graphene.InputObjectType):
+    """A number and the system it belongs to: nhs_number, chi, upn, scn, or a source's id for that source's own number."""
+
+    system = NonNull(String)
+    value = NonNull(String)
+
+
+class AddressInput(graphene.InputObjectType):
+    """An address, and when the child lived there."""
+
+    line = String()
+    town = String()
+    postcode = String()
+    from_ = graphene.InputField(Date, name="from")
+    to = Date()
+
+
+class SubjectInput(graphene.InputObjectType):
+    """The child asked about. Enough is: a number with a birth date or family name; or given name, family name and birth date."""
+
+    identifiers = List(NonNull(IdentifierInput))
+    givenName = String()
+    middleNames = String()
+    familyName = String()
+    formerFamilyName = String()
+    birthDate = PartialDate()
+    sex = String()
+    addresses = List(NonNull(AddressInput))
+    phones = List(NonNull(String))
+    school = String()
+    parents = List(NonNull(String))
+
+
+class BreakGlassInput(graphene.InputObjectType):
+    """Seeing more than the agreement gives, to keep a child safe: a reason from the list, and words. Somebody checks it."""
+
+    reason = NonNull(ID)
+    words = NonNull(String)
+
+
+class Missing(ObjectType):
+    """A source that has not fully answered. Its silence must not be read as none."""
+
+    source = NonNull(ID)
+    state = NonNull(OutcomeState)
+    words = NonNull(String)
+
+
+class KindOutcome(ObjectType):
+    """How one record kind of one source fared, and the clause it rests on."""
+
+    kind = NonNull(String)
+    state = NonNull(OutcomeState)
+    clause = String()
+    reason = ID()
+    nearest = String()
+
+
+class Evidence(ObjectType):
+    """One field that spoke for or against a match. Never about place, phone, school or parents."""
+
+    field = NonNull(String)
+    words = NonNull(String)
+
+
+class Match(ObjectType):
+    """How sure we are that this is the same child, and why."""
+
+    band = NonNull(MatchBand)
+    evidence = _some(Evidence)
+
+
+class SourceOutcome(ObjectType):
+    """How one source fared: what it says, what to do, whom to phone."""
+
+    source = NonNull(ID)
+    agency = NonNull(ID)
+    name = NonNull(String)
+    state = NonNull(OutcomeState)
+    kinds = _some(KindOutcome)
+    words = NonNull(String)
+    phone = String()
+    outOfHours = String()
+    coverageFrom = Date()
+    coverageTo = Date()
+    coverageNote = String()
+    asOf = DateTime()
+    setAside = Int()
+    match = Field(Match)
+
+
+class Candidate(ObjectType):
+    """A child that may be the one asked about, shown with what was typed and what differs."""
+
+    token = NonNull(ID)
+    source = NonNull(ID)
+    band = NonNull(MatchBand)
+    shown = _some(String)
+    evidence = _some(Evidence)
+
+
+class DemographicValue(ObjectType):
+    """One value of a field, and who says so."""
+
+    value = NonNull(String)
+
+
+class Demographic(ObjectType):
+    """One field of who the child is, with every value. `conflict` when they differ and may be said to."""
+
+    field = NonNull(String)
+    conflict = NonNull(Boolean)
+    values = _some(DemographicValue)
+
+
+class Demographics(ObjectType):
+    """Who the child is, as the sources that may say so have it."""
+
+    everySourceAnswered = NonNull(Boolean)
+    fields = _some(Demographic)
+    missing = _some(Missing)
+
+
+class ChronologyEntry(ObjectType):
+    """Something that happened, with the precision in which its date is known."""
+
+    on = NonNull(PartialDate)
+    kind = NonNull(String)
+    headline = String()
+
+
+class Chronology(ObjectType):
+    """What happened, across kinds and sources."""
+
+    everySourceAnswered = NonNull(Boolean)
+    entries = _some(ChronologyEntry)
+    missing = _some(Missing)
+
+
+class Receipt(ObjectType):
+    """Where in the access log this access stands."""
+
+    access = NonNull(ID)
+    log = NonNull(ID)
+    index = NonNull(Int)
+    leaf = NonNull(String)
+    proof = String()
+
+
+class ChildView(ObjectType):
+    """One child as the agencies that may answer have answered. It is not all that is known."""
+
+    everySourceAnswered = NonNull(Boolean)
+    purpose = NonNull(ID)
+    asOf = NonNull(DateTime)
+    sources = _some(SourceOutcome)
+    candidates = _some(Candidate)
+    demographics = Field(Demographics)
+    chronology = Field(Chronology)
+    receipt = NonNull(Receipt)
+
+
+class Ruling(ObjectType):
+    """What a kind of person may see of one record kind of one source, for a purpose, and the clause that says so."""
+
+    source = NonNull(ID)
+    kind = NonNull(String)
+    field = String()
+    permitted = NonNull(Boolean)
+    clause = String()
+    reason = ID()
+    nearest = String()
+    words = NonNull(String)
+
+
+class Purpose(ObjectType):
+    """A purpose for which a child may be asked about."""
+
+    id = NonNull(ID)
+    words = NonNull(String)
+
+
+class Source(ObjectType):
+    """One agency's system, as connected."""
+
+    id = NonNull(ID)
+    agency = NonNull(ID)
+    name = NonNull(String)
+    kinds = _some(String)
+    contact = NonNull(String)
+
+
+class Agreement(ObjectType):
+    """An agreement between agencies, with its text."""
+
+    id = NonNull(ID)
+    version = NonNull(String)
+    title = NonNull(String)
+    partners = _some(ID)
+    purposes = _some(ID)
+    starts = NonNull(Date)
+    reviewBy = NonNull(Date)
+    ends = Date()
+    inForce = NonNull(Boolean)
+    hash = NonNull(String)
+    text = NonNull(String)
+
+
+class Query(ObjectType):
+    """What may be asked. `child` once in an operation; the others concern no child."""
+
+    child = Field(
+        NonNull(ChildView),
+        subject=NonNull(SubjectInput),
+        purpose=NonNull(ID),
+        reason=String(),
+        chosen=List(NonNull(ID)),
+        breakGlass=BreakGlassInput(),
+        description="One child, for one purpose. Pass subject, reason and breakGlass as variables without default values.",
+    )
+    explain = Field(
+        _some(Ruling),
+        purpose=NonNull(ID),
+        role=ID(),
+        agency=ID(),
+        kinds=List(NonNull(String)),
+        description="What the agreements let a kind of person see for a purpose. Takes no child and asks no source.",
+    )
+    purposes = Field(_some(Purpose), description="The purposes of this federation.")
+    sources = Field(_some(Source), description="The systems connected to this federation.")
+    agreements = Field(
+        _some(Agreement),
+        inForceOn=Date(),
+        description="The agreements of this federation; only those in force on a day, if one is given.",
+    )
+
+    @staticmethod
+    def resolve_child(answers: Any, info: Any, **_typed: Any) -> Any:
+        return answers.child
+
+    @staticmethod
+    def resolve_explain(answers: Any, info: Any, **named: Any) -> Any:
+        return answers.explain(**named)
+
+    @staticmethod
+    def resolve_purposes(answers: Any, info: Any) -> Any:
+        return answers.purposes()
+
+    @staticmethod
+    def resolve_sources(answers: Any, info: Any) -> Any:
+        return answers.sources()
+
+    @staticmethod
+    def resolve_agreements(answers: Any, info: Any, **named: Any) -> Any:
+        return answers.agreements(**named)

@@ -1,0 +1,205 @@
+"""Asks the permitted sources at the same moment: find and match, shields, then fetch. The only caller of sources.
+
+Nothing is fetched from any source before every shield source has ended its find, or ``shield_wait`` has passed. Each
+source has its own deadline within the question's budget; whatever one source does, the others' answers stand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import structlog
+
+from connectors import Ask, Asker, Person
+from connectors.connector import Shield
+from connectors.errors import Misconfigured, Refused, SourceError, Unavailable
+from connectors.release import KindRule
+from connectors.source import Finding, KindAnswer, Source
+from portal.accesslog import Access
+from portal.federation import FederationSettings
+from portal.model import Decision, Plan, Practitioner, Ruling
+from portal.outcomes import Outcome
+
+_T = TypeVar("_T")
+log = structlog.get_logger("childview.asking")
+
+#: How long a source that does not heed cancellation is waited for when all is over.
+_PARTING = 0.1
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What the finds have said when fetching may begin: the shields, and whether a shield source is still silent."""
+
+    shields: frozenset[Shield]
+    silent: bool
+
+
+class Asks(Protocol):
+    """What asking needs of the portal."""
+
+    @property
+    def sources(self) -> Mapping[str, Source]: ...
+
+    @property
+    def settings(self) -> FederationSettings: ...
+
+
+class Asking:
+    """One question on its way to its sources. Made by ``asking``, which ends every task it began."""
+
+    def __init__(self, plan: Plan, decision: Decision, practitioner: Practitioner, access: Access, asks: Asks) -> None:
+        self._plan, self._decision, self._practitioner, self._access = plan, decision, practitioner, access
+        self._sources, self._shield_sources = asks.sources, frozenset(asks.settings.shield_sources)
+        self._shield_wait, self._budget = asks.settings.portal.shield_wait, asks.settings.portal.budget
+        self._start = asyncio.get_running_loop().time()
+        self._finds: dict[str, asyncio.Task[Finding]] = {}
+        self._fetches: dict[tuple[str, str], asyncio.Task[KindAnswer | None]] = {}
+
+    async def find(self) -> Found:
+        """Start every find, and return once the shield sources have spoken or ``shield_wait`` seconds have passed."""
+        asked = {ruling.source for ruling in self._decision.permitted}
+        if not asked:
+            return Found(frozenset(), silent=True)
+        subject = self._plan.question.subject
+        for source in sorted(asked | self._shield_sources):
+            if self._sources[source].can_find(subject):
+                self._finds[source] = _begun(self._find(source))
+        guards = [self._finds[source] for source in self._shield_sources if source in self._finds]
+        if guards:
+            await asyncio.wait(guards, timeout=self._shield_wait)
+        return self.found()
+
+    def found(self) -> Found:
+        """The shields known at this moment; a shield source that has not spoken, or could not be asked, is silent."""
+        ended = [task.result() for task in self._finds.values() if _spoke(task)]
+        guards = [self._finds.get(source) for source in self._shield_sources]
+        silent = any(task is None or not _spoke(task) for task in guards) or not all(finding.orders_known for finding in ended)
+        return Found(frozenset[Shield]().union(*(finding.shields for finding in ended)), silent)
+
+    async def fetch(self, decision: Decision) -> list[Outcome]:
+        """One outcome for each ruling of the decision. Waits until every source has answered or its time is up."""
+        rulings = decision.permitted
+        for ruling in rulings:
+            self._fetches[ruling.source, ruling.kind] = _begun(self._fetch(ruling, decision))
+        if self._fetches:
+            await asyncio.wait(self._fetches.values(), timeout=self._start + self._budget - asyncio.get_running_loop().time())
+        return [self._outcome(ruling) for ruling in decision.rulings]
+
+    def persons(self) -> dict[str, Person]:
+        """The persons accepted, by source."""
+        ended = {source: task.result() for source, task in self._finds.items() if _spoke(task)}
+        return {source: finding.person for source, finding in ended.items() if finding.person is not None}
+
+    async def part(self) -> None:
+        """End every task that is left; one that does not heed cancellation is not waited for."""
+        tasks = [task for task in (*self._fetches.values(), *self._finds.values()) if not task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_PARTING)
+
+    async def _find(self, source: str) -> Finding:
+        return await self._sources[source].find(self._plan.question.subject, self._ask(source), self._practitioner.key)
+
+    async def _fetch(self, ruling: Ruling, decision: Decision) -> KindAnswer | None:
+        finding = await asyncio.shield(self._finds[ruling.source])
+        if finding.person is None or decision.hidden:
+            return None
+        wanted = next(ask.fields for ask in self._plan.asks if (ask.source, ask.kind) == (ruling.source, ruling.kind))
+        rule = KindRule(
+            wanted=wanted, permitted=ruling.fields, ceiling=ruling.ceiling, existence=ruling.existence, sensitive=ruling.sensitive
+        )
+        ask = msgspec.structs.replace(self._ask(ruling.source), fields=ruling.fields)
+        return await self._sources[ruling.source].fetch(finding.person, ruling.kind, rule, ask, decision.place, decision.at)
+
+    def _ask(self, source: str) -> Ask:
+        who = self._practitioner
+        opaque = self._access.for_source(f"{source}|{who.key}")
+        return Ask(
+            access_id=self._access.for_source(source),
+            purpose=self._plan.purpose,
+            practitioner=Asker(agency=who.agency, roles=who.roles, opaque=opaque),
+            deadline=self._start + self._patience(source),
+        )
+
+    def _patience(self, source: str) -> float:
+        return min(self._sources[source].settings.deadline, self._budget)
+
+    def _outcome(self, ruling: Ruling) -> Outcome:
+        source = self._sources[ruling.source]
+        blank = Outcome(source=ruling.source, kind=ruling.kind, state="FAILED", seconds=self._patience(ruling.source))
+        if ruling.state is not None:
+            return msgspec.structs.replace(blank, state=ruling.state, reason=ruling.reason)
+        find, fetch = self._finds[ruling.source], self._fetches[ruling.source, ruling.kind]
+        if not _spoke(find):
+            return _failed(blank, find, source, found=False)
+        finding = find.result()
+        if finding.person is None:
+            state = "NOTHING_TO_SHOW" if finding.state == "FOUND" else finding.state
+            return msgspec.structs.replace(blank, state=state, match=finding.match)
+        known = msgspec.structs.replace(blank, found=True, match=finding.match)
+        if not _spoke(fetch):
+            return _failed(known, fetch, source, found=True)
+        return _answered(known, fetch.result())
+
+
+@asynccontextmanager
+async def asking(
+    plan: Plan, decision: Decision, practitioner: Practitioner, access: Access, asks: Asks
+) -> AsyncIterator[Asking]:
+    """Ask within a block; when the block ends, however it ends, no source is being asked any more."""
+    asked = Asking(plan, decision, practitioner, access, asks)
+    try:
+        yield asked
+    finally:
+        await asked.part()
+
+
+def _begun(work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+    """A task whose error is always looked at: the event loop would print an unseen one, text and all."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
+
+
+def _spoke(task: asyncio.Task[Any]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
+def _answered(known: Outcome, answer: KindAnswer | None) -> Outcome:
+    if answer is None:
+        return msgspec.structs.replace(known, state="NOTHING_TO_SHOW")
+    reason = ",".join(answer.reasons) or None
+    if answer.set_aside or answer.cut:
+        state = "PARTIAL"
+    else:
+        # Known here without such records, and known with hidden ones: the same words for both.
+        state = "ANSWERED" if answer.records else "NOTHING_TO_SHOW"
+    return msgspec.structs.replace(known, state=state, records=answer.records, set_aside=answer.set_aside, reason=reason)
+
+
+def _failed(blank: Outcome, task: asyncio.Task[Any], source: Source, *, found: bool) -> Outcome:
+    """The outcome of a task that brought no answer. ``Refused`` counts only before find has returned."""
+    error = task.exception() if task.done() and not task.cancelled() else TimeoutError()
+    if isinstance(error, TimeoutError):
+        return msgspec.structs.replace(blank, state="TIMED_OUT")
+    if isinstance(error, Unavailable):
+        return msgspec.structs.replace(blank, state="UNAVAILABLE", since=source.out_since)
+    if isinstance(error, Refused):
+        state = "NOTHING_TO_SHOW" if found else "REFUSED"
+        return msgspec.structs.replace(blank, state=state, reason="refused-after-find" if found else None)
+    _report(error, blank)
+    return msgspec.structs.replace(blank, state="FAILED")
+
+
+def _report(error: BaseException | None, outcome: Outcome) -> None:
+    """Tell the operators where it broke. Only our own errors' texts are known to name no child: others give type and place."""
+    detail = error.detail if isinstance(error, SourceError) else None
+    where = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)][-3:] if error else []
+    event = "source misconfigured" if isinstance(error, Misconfigured) else "source failed"
+    log.error(event, source=outcome.source, kind=outcome.kind, error=type(error).__name__, detail=detail, where=where)

@@ -1,0 +1,158 @@
+"""What the commands run: the portal as a server, and the demonstration around it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+from rich.console import Console
+
+from connectors.errors import Mistake, SourceError
+from connectors.source import Source
+from connectors.standard import load_standard
+from portal.app import create_app
+from portal.cli import client, page
+from portal.demo import FEDERATION, SUBJECT, demo_federation, mint
+from portal.federation import Federation, load_federation, state_folder
+from portal.gateway import open_portal
+
+#: Who asks in the demonstration, and why.
+ASKER, PURPOSE = "morag", "child-protection"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def without_environment(folder: Path) -> Federation:
+    """The federation as its files alone say it, for commands that ask nobody."""
+    return load_federation(folder, load_standard(), environment=False)
+
+
+def mint_for(name: str, data: Path | None, minutes: int) -> str:
+    """A token for one of the demo's invented people, signed by the demo's own issuer."""
+    return mint(data or demo_data(), name, timedelta(minutes=minutes))
+
+
+def demo_data() -> Path:
+    """Where the simulated agencies keep their own systems: never under the portal's state."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "childview" / "demo-agencies"
+
+
+async def unreachable(federation: Federation) -> list[Mistake]:
+    """Ask every source whether it can be asked now."""
+    sources = [Source(each, federation.standard, police=False) for each in federation.declared.values()]
+    return [mistake for mistake in await asyncio.gather(*(_checked(source, federation) for source in sources)) if mistake]
+
+
+async def serve(federation: Federation, state: Path | None, host: str, port: int) -> None:
+    """Run the portal until it is told to stop."""
+    report_to_stderr()
+    kept = state_folder(federation.settings.portal.id, state)
+    async with open_portal(federation, kept) as portal:
+        server = uvicorn.Server(_config(create_app(portal), host, port))
+        await server.serve()
+
+
+async def demo(*, once: bool, port: int, data: Path | None, state: Path | None, console: Console) -> int:
+    """Start six agencies and a portal, print one child's view, and serve until Ctrl-C. Returns the exit code."""
+    report_to_stderr(logging.ERROR)
+    agencies = data or demo_data()
+    console.print("Starting six agencies of Northshire, all invented, each behind its own door ...")
+    async with demo_federation(agencies):
+        federation = load_federation(FEDERATION, load_standard())
+        kept = state_folder(federation.settings.portal.id, state)
+        async with open_portal(federation, kept) as portal, _serving(create_app(portal), port) as url:
+            seen = await _show(url, agencies, console)
+            if once or not seen:
+                return 0 if seen else 1
+            _invite(url, kept, console)
+            await _until_interrupted()
+    return 0
+
+
+async def _show(url: str, agencies: Path, console: Console) -> bool:
+    token = mint(agencies, ASKER, timedelta(minutes=5))
+    answer = await client.send(url, token, client.view_query(load_standard()), {"subject": SUBJECT, "purpose": PURPOSE})
+    view = (answer.body.get("data") or {}).get("child")
+    if view is None:
+        console.print(f"The portal answered {answer.status}: {answer.body.get('errors')}", style="bold red")
+        return False
+    page.print_view(view, console)
+    return True
+
+
+def _invite(url: str, kept: Path, console: Console) -> None:
+    console.print(f"\nThe portal answers at {url}/graphql (phone list: {url}/contacts). Ctrl-C stops everything. In another terminal:\n")
+    console.print("  export CHILDVIEW_TOKEN=$(childview token morag)", highlight=False)
+    asked = "--given Jo --family Ash --born 2014-02-03 --purpose child-protection"
+    console.print(f"  childview query --url {url} {asked}", highlight=False)
+    console.print(f"  childview log verify {kept / 'access.db'}", highlight=False)
+
+
+@asynccontextmanager
+async def _serving(app: Any, port: int) -> AsyncIterator[str]:
+    """Serve on loopback within a block; the address is ready when the block begins."""
+    listener = socket.create_server(("127.0.0.1", port))
+    server = uvicorn.Server(_config(app, "127.0.0.1", port))
+    running = asyncio.create_task(server.serve([listener]))
+    try:
+        while not server.started and not running.done():
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+
+
+async def _until_interrupted() -> None:
+    """Wait for ever: uvicorn hands Ctrl-C on as a cancellation or stops by itself."""
+    await asyncio.Event().wait()
+
+
+def _config(app: Any, host: str, port: int) -> uvicorn.Config:
+    return uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False, lifespan="off")
+
+
+async def _checked(source: Source, federation: Federation) -> Mistake | None:
+    try:
+        await source.open()
+        await source.check()
+    except (SourceError, TimeoutError) as error:
+        said = error.detail if isinstance(error, SourceError) else "no answer in time."
+        return Mistake(id=getattr(error, "id", "CV501"), message=said, file=str(federation.folder / "sources" / f"{source.id}.toml"))
+    finally:
+        await source.close()
+    return None
+
+
+def report_to_stderr(level: int = logging.INFO) -> None:
+    """Operators' reports as JSON lines on stderr. Errors of libraries give their type, never their text: it could name a child."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+    logging.basicConfig(level=logging.CRITICAL, handlers=[logging.NullHandler()], force=True)
+    asyncio.get_running_loop().set_exception_handler(_unseen)
+
+
+def _unseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    structlog.get_logger("childview").error("unseen error", error=type(error).__name__ if error else "unknown")

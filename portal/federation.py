@@ -1,0 +1,195 @@
+"""One folder is one federation: ``federation.toml``, ``sources/*.toml``, ``agreements/*.md``, read-only to the portal.
+
+``load_federation`` reads the whole folder into one frozen ``Federation``, or reports every mistake in it at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from connectors.declarative import Declared, declare
+from connectors.errors import ConfigurationError, Mistake
+from connectors.settings import Document, collect, read
+from connectors.standard import Standard
+from portal.accesslog import LogSettings
+from portal.agreements import Agreements, SourceFacts, Vocabulary, load_agreements
+from portal.issuers import IssuerSettings, production_mistakes
+
+AgencyType = Literal["school", "health", "social-work", "police", "fire", "third-sector", "housing", "other"]
+Id = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+#: What a local source is called where place is withheld, for every child.
+MASKS: dict[AgencyType, str] = {
+    "school": "a school",
+    "health": "a health team",
+    "social-work": "a social work team",
+    "police": "a police team",
+    "fire": "a fire station",
+    "third-sector": "a support service",
+    "housing": "a housing team",
+    "other": "a local service",
+}
+
+
+class PortalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who runs the portal. ``budget`` is seconds for one question, ``shield_wait`` seconds for the shield sources' finds."""
+
+    id: Id
+    name: str
+    budget: Annotated[float, msgspec.Meta(gt=0, le=60)] = 8.0
+    shield_wait: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.7
+    standard: str = "1.0"
+
+
+class Agency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An organisation with duties: its duty and out-of-hours numbers, its privacy officer and its signing keys by id."""
+
+    name: str
+    phone: str
+    out_of_hours: str | None = None
+    privacy_officer: str | None = None
+    type: AgencyType = "other"
+    keys: dict[str, Annotated[str, msgspec.Meta(pattern="^ed25519:[A-Za-z0-9+/]{43}=$")]] = msgspec.field(default_factory=dict)
+
+
+class FederationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``federation.toml``, key by key."""
+
+    portal: PortalSettings
+    log: LogSettings
+    roles: dict[Id, str]
+    purposes: dict[Id, str]
+    agencies: dict[Id, Agency]
+    issuers: list[IssuerSettings]
+    sensitive_services: tuple[str, ...] = ()
+    shield_sources: tuple[str, ...] = ()
+
+
+class Federation(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one folder says, checked."""
+
+    folder: Path
+    settings: FederationSettings
+    standard: Standard
+    declared: Mapping[str, Declared]
+    vocabulary: Vocabulary
+    agreements: Agreements
+
+
+def load_federation(folder: Path, standard: Standard, *, environment: bool = True) -> Federation:
+    """Read a federation folder whole. Raises ConfigurationError with every mistake of every file.
+
+    Without ``environment``, variables that are not set are no mistake: for commands that ask nobody.
+    """
+    settings, document, mistakes = _settings(folder, environment)
+    declared, more = _sources(folder, standard)
+    mistakes += more
+    if settings is None:
+        raise ConfigurationError(mistakes)
+    mistakes += _unknown_references(settings, document, declared, folder)
+    vocabulary = _vocabulary(settings, standard, declared)
+    try:
+        agreements = load_agreements(folder / "agreements", vocabulary)
+    except ConfigurationError as error:
+        raise ConfigurationError(mistakes + error.mistakes) from None
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return Federation(
+        folder=folder, settings=settings, standard=standard, declared=declared, vocabulary=vocabulary, agreements=agreements
+    )
+
+
+def refused_in_production(federation: Federation) -> list[Mistake]:
+    """What production refuses beyond what any federation refuses: the demo's issuer, plain http and loopback issuers."""
+    return production_mistakes(federation.settings.issuers, str(federation.folder / "federation.toml"))
+
+
+def state_folder(federation: str, given: Path | None = None) -> Path:
+    """Where the portal keeps what it keeps: ``--state``, or the user's state folder by federation id. Made if missing, mode 0700."""
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    state = given or home / "childview" / federation
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return state
+
+
+def _settings(folder: Path, environment: bool) -> tuple[FederationSettings | None, Document, list[Mistake]]:
+    document = read(folder / "federation.toml", "CV101")
+    unset = _environment(document)
+    mistakes = unset if environment else []
+    settings, wrong = collect(FederationSettings, document, "CV102")
+    return settings, document, mistakes + wrong
+
+
+def _environment(document: Document) -> list[Mistake]:
+    """Put the environment's values where an issuer stands as ``env:NAME``; a variable that is not set is a mistake."""
+    mistakes = []
+    for issuer in document.raw.get("issuers", []):
+        named = issuer.get("issuer", "") if isinstance(issuer, dict) else ""
+        if not (isinstance(named, str) and named.startswith("env:")):
+            continue
+        value = os.environ.get(named[4:])
+        if value is None:
+            hint = f"Set {named[4:]} to the issuer's address."
+            mistakes.append(document.mistake("CV103", f"the environment has no {named[4:]}.", "issuers", "issuer", hint=hint))
+        issuer["issuer"] = value or "https://unset.invalid"
+    return mistakes
+
+
+def _sources(folder: Path, standard: Standard) -> tuple[dict[str, Declared], list[Mistake]]:
+    declared: dict[str, Declared] = {}
+    mistakes: list[Mistake] = []
+    for path in sorted((folder / "sources").glob("*.toml")):
+        try:
+            declared[path.stem] = declare(path, standard, folder)
+        except ConfigurationError as error:
+            mistakes += error.mistakes
+    return declared, mistakes
+
+
+def _unknown_references(settings: FederationSettings, document: Document, declared: Mapping[str, Declared], folder: Path) -> list[Mistake]:
+    """Names that point nowhere: shield sources, issuers' agencies and roles, the sources' agencies."""
+    mistakes = [
+        document.mistake("CV104", f"shield_sources names {source!r}, which is no source.", "shield_sources", hint="Add sources/NAME.toml.")
+        for source in settings.shield_sources
+        if source not in declared
+    ]
+    for issuer in settings.issuers:
+        known = (("agencies", settings.agencies), ("roles", settings.roles))
+        mistakes += [
+            document.mistake("CV105", f"may_assert.{what} names {name!r}, which is not known here.", "issuers", "may_assert", what)
+            for what, names in known
+            for name in getattr(issuer.may_assert, what)
+            if name not in names
+        ]
+    mistakes += [
+        Mistake(
+            id="CV106",
+            message=f"its agency {each.settings.agency!r} is not in federation.toml.",
+            file=str(folder / "sources" / f"{each.id}.toml"),
+            line=1,
+            hint="Add the agency, or correct the name.",
+        )
+        for each in declared.values()
+        if each.settings.agency not in settings.agencies
+    ]
+    return mistakes
+
+
+def _vocabulary(settings: FederationSettings, standard: Standard, declared: Mapping[str, Declared]) -> Vocabulary:
+    """What an agreement may speak of."""
+    return Vocabulary(
+        federation=settings.portal.id,
+        standard=standard,
+        agencies={id: agency.keys for id, agency in settings.agencies.items()},
+        roles=frozenset(settings.roles),
+        purposes=frozenset(settings.purposes),
+        sensitive_services=frozenset(settings.sensitive_services),
+        sources={
+            each.id: SourceFacts(agency=each.settings.agency, kinds=frozenset(each.connector.provided())) for each in declared.values()
+        },
+    )

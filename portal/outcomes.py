@@ -1,0 +1,93 @@
+"""How one (source, kind) ended, which of several endings counts, and the words a practitioner reads for each.
+
+Every text has two parts: what it says, and what to do. No text lets a reader conclude that nothing is known.
+Source: the outcome list of the contract; words kept at a reading age of eleven or under.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from connectors.matching import Match
+from portal.model import OutcomeState
+
+#: A source's own state is the first of these that any of its kinds has.
+PRECEDENCE: tuple[OutcomeState, ...] = (
+    "PENDING", "FAILED", "TIMED_OUT", "UNAVAILABLE", "REFUSED", "TOO_MANY", "AMBIGUOUS", "PARTIAL", "ANSWERED",
+    "NOTHING_TO_SHOW", "CONSENT_NEEDED", "NOT_PERMITTED", "OUT_OF_COVERAGE", "NOT_ASKED",
+)  # fmt: skip
+
+#: States that leave nothing open: the source has said all it may show here.
+COMPLETE = frozenset({"ANSWERED", "NOTHING_TO_SHOW"})
+
+SAYS: dict[OutcomeState, str] = {
+    "ANSWERED": "{name} answered at {time}. It shows what was on file on {day}. Read it, and check the dates. "
+    "If it matters today, phone and ask what is new.",
+    "PARTIAL": "{name} sent some of what it may share. {aside} Do not treat this as all there is. Phone and ask what is missing.",
+    "NOTHING_TO_SHOW": "{name} has nothing it can show you here. That does not mean that nothing is known. Some records are never "
+    "shown on this page. If you are worried, phone the duty team and tell them what you have seen.",
+    "AMBIGUOUS": "{name} may know this child, but we are not sure that it is the same child. Nothing was read. "
+    "Check what you typed and add a number. If you are still not sure, phone.",
+    "TOO_MANY": "Too many children at {name} look like this. We did not show any. Add a full name, a date of birth or a number, then ask again.",
+    "NOT_ASKED": "We did not ask {name}. We had no way to look this child up there. This tells you nothing about the child. "
+    "Add a number if you have one, or phone.",
+    "NOT_PERMITTED": "The agreement does not let your role see this from {name} for this reason. The answer is the same for every child. "
+    "To keep a child safe you can still phone and ask.",
+    "CONSENT_NEEDED": "{name} needs the family's consent, and none is in force. Ask the family and record what they say. "
+    "To keep a child safe you can still phone.",
+    "REFUSED": "{name} would not take our question. It would have said no for any child. Phone, and give them the code CV502.",
+    "TIMED_OUT": "{name} did not answer in {seconds} seconds. We do not know what it holds. Try again once. If you cannot wait, phone.",
+    "UNAVAILABLE": "{name} has been out of reach since {since}. We do not know what it holds. Phone now. Note who you spoke to.",
+    "FAILED": "Something went wrong when we read {name}. We do not know what it holds. We have told the people who run this. "
+    "Phone if you need to know today.",
+    "OUT_OF_COVERAGE": "{name} does not cover the time or place you asked about. Ask the area where the child lived then.",
+    "PENDING": "We are still waiting for {name}. What you see so far is not all. Wait a few more seconds, or phone. Do not decide yet.",
+}  # fmt: skip
+
+SAYS_NO_SOURCE = "No agency here is connected for this. That tells you nothing about the child. Phone if you need to know."
+
+#: Served in place of every child's page when who looks cannot be recorded.
+LOG_CLOSED = (
+    "We cannot record who looks, so we cannot show any child's page now. Do not wait: use the phone list below. "
+    "If a child is in danger now, call 999. Write down what you did and add it later."
+)
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How one (source, kind) ended. ``reason`` is the true one, for the log. ``found`` says that a person was accepted there.
+
+    ``since`` is when a source went out of reach; ``seconds`` is how long it was waited for.
+    """
+
+    source: str
+    kind: str
+    state: OutcomeState
+    records: tuple[msgspec.Struct, ...] = ()
+    set_aside: int = 0
+    reason: str | None = None
+    match: Match | None = None
+    found: bool = False
+    since: datetime | None = None
+    seconds: float = 0.0
+
+
+def first(states: list[OutcomeState]) -> OutcomeState:
+    """The state that counts for a source whose kinds ended in ``states`` (at least one)."""
+    return min(states, key=PRECEDENCE.index)
+
+
+def says(state: OutcomeState, name: str, now: datetime, outcome: Outcome | None = None) -> str:
+    """The words for one outcome of the source shown as ``name``; times are shown in the portal's local time."""
+    local = now.astimezone()
+    since = outcome.since.astimezone() if outcome and outcome.since else local
+    aside = outcome.set_aside if outcome else 0
+    return SAYS[state].format(
+        name=name[:1].upper() + name[1:],
+        time=f"{local:%H:%M}",
+        day=f"{local.day} {local:%B %Y}",
+        seconds=f"{outcome.seconds:g}" if outcome else "some",
+        since=f"{since:%H:%M}",
+        aside=f"{aside} could not be read." if aside else "There is more.",
+    )

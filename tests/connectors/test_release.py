@@ -1,0 +1,166 @@
+"""What may leave a source: what is hidden is hidden whole, what is held is said, and nothing else is taken."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors import Record
+from connectors.release import (
+    HELD_CLAUSE,
+    HELD_PLACE,
+    HELD_TEXT,
+    HELD_TIER,
+    KindRule,
+    SourceRule,
+    Stamp,
+    release,
+    withheld,
+    without_place,
+)
+from connectors.standard import Provenance, load_standard, validate
+
+STANDARD = load_standard()
+TODAY = date(2026, 11, 22)
+STAMP = Stamp(
+    provenance=Provenance("northshire-nhs", "northshire-nhs", datetime(2026, 11, 22, tzinfo=UTC), "fhir/1", "1.0"), contact="Desk, 01234 567890"
+)
+POLICE = SourceRule(police=True)
+CONCERN = {"occurredOn": "2026-10-01", "category": "NEGLECT", "summary": "Came to school without a coat.", "thirdPartyChecked": True}
+
+
+def rule(kind: str, wanted: set[str] | None = None, permitted: set[str] | None = None, **changes: Any) -> KindRule:
+    everything = frozenset(STANDARD.kinds[kind].given - {"id", "tier"})
+    allowed = everything if permitted is None else frozenset(permitted)
+    asked = KindRule(wanted=frozenset(wanted or everything), permitted=allowed, ceiling="T3", existence="T3")
+    return msgspec.structs.replace(asked, **changes)
+
+
+def leaves(kind: str, fields: dict[str, Any], what: KindRule, source: SourceRule = SourceRule(), place: bool = True) -> Any:
+    payload = validate(STANDARD.kinds[kind], Record("r1", fields))
+    return release(STANDARD.kinds[kind], payload, what, source, STAMP, STANDARD, place, TODAY)
+
+
+def words_of(record: Any) -> dict[str | None, str]:
+    return {held.field: held.words for held in record.held}
+
+
+HIDDEN = {
+    "entered in error": ("WellbeingConcern", {"status": "ENTERED_IN_ERROR"}, SourceRule(), "superseded"),
+    "superseded": ("WellbeingConcern", {"status": "SUPERSEDED"}, SourceRule(), "superseded"),
+    "past its retention": ("WellbeingConcern", {"retainUntil": "2026-11-21"}, SourceRule(), "retention"),
+    "retained until today still leaves": ("WellbeingConcern", {"retainUntil": "2026-11-22"}, SourceRule(), None),
+    "about an informant": ("WellbeingConcern", {"thirdParty": "INFORMANT"}, SourceRule(), "informant"),
+    "police, no handling code": ("WellbeingConcern", {}, POLICE, "handling"),
+    "police, not to be shared": ("WellbeingConcern", {"handlingCode": "NOT_TO_BE_SHARED"}, POLICE, "handling"),
+    "police, under a condition no clause names": ("WellbeingConcern", {"handlingCode": "MAY_BE_SHARED_UNDER_CONDITION"}, POLICE, "handling"),
+    "police, may be shared": ("WellbeingConcern", {"handlingCode": "MAY_BE_SHARED"}, POLICE, None),
+    "a police event told by another agency": ("PoliceEvent", {}, SourceRule(), "handling"),
+    "above the existence tier": ("WellbeingConcern", {"tier": "T4"}, SourceRule(), "tier"),
+    "shielded": ("WellbeingConcern", {"tier": "T5"}, SourceRule(), "tier"),
+    "a tier nobody knows": ("WellbeingConcern", {"tier": "secret"}, SourceRule(), "tier"),
+    "a source that raises": ("WellbeingConcern", {}, SourceRule(tier="T4"), "tier"),
+    "a source cannot lower": ("PoliceEvent", {"handlingCode": "MAY_BE_SHARED"}, SourceRule(tier="T1"), "tier"),
+    "a record cannot lower": ("PoliceEvent", {"handlingCode": "MAY_BE_SHARED", "tier": "T1"}, SourceRule(), "tier"),
+    "a sensitive service": ("Involvement", {"service": "CAMHS"}, SourceRule(), "tier"),
+    "a sensitive service, written otherwise": ("Involvement", {"service": "Sexual Health (north)"}, SourceRule(), "tier"),
+    "a sensitive service in the author's role": ("Involvement", {"authorRole": "camhs nurse"}, SourceRule(), "tier"),
+    "a source that is a sensitive service": ("Involvement", {}, SourceRule(service="refuge"), "tier"),
+    "an ordinary service": ("Involvement", {"service": "Health visiting"}, SourceRule(), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HIDDEN)
+def test_a_record_is_withheld_for_its_true_reason(case: str) -> None:
+    kind, fields, source, reason = HIDDEN[case]
+    listed = rule(kind, sensitive=frozenset({"camhs", "sexual-health", "substance-use", "refuge"}))
+
+    assert withheld(STANDARD.kinds[kind], fields, listed, source, TODAY) == reason
+
+
+def test_a_permitted_record_leaves_with_the_values_that_were_wanted_and_says_nothing_of_the_rest() -> None:
+    record = leaves("WellbeingConcern", CONCERN, rule("WellbeingConcern", {"occurredOn", "summary"}))
+
+    assert (record.occurredOn, record.summary, record.category, record.held) == ("2026-10-01", CONCERN["summary"], None, ())
+    assert (record.id, record.kind, record.tier, record.contact) == ("r1", "WellbeingConcern", "T3", "Desk, 01234 567890")
+
+
+def test_a_field_no_clause_gives_is_held_whether_or_not_the_source_has_it() -> None:
+    with_text = leaves("WellbeingConcern", CONCERN, rule("WellbeingConcern", permitted={"occurredOn"}))
+    without = leaves("WellbeingConcern", {"occurredOn": "2026-10-01"}, rule("WellbeingConcern", permitted={"occurredOn"}))
+
+    assert words_of(with_text) == words_of(without)
+    assert words_of(with_text)["summary"] == HELD_CLAUSE
+
+
+def test_text_that_nobody_checked_for_other_people_stays_and_says_so() -> None:
+    record = leaves("WellbeingConcern", CONCERN | {"thirdPartyChecked": False}, rule("WellbeingConcern"))
+
+    assert record.summary is None
+    assert words_of(record)["summary"] == HELD_TEXT
+
+
+def test_a_place_withheld_reads_the_same_as_a_place_no_clause_gives() -> None:
+    fields = {"town": "Kirkhaven", "givenName": "Jo"}
+    shielded = leaves("PersonDetails", fields, rule("PersonDetails"), place=False)
+    no_clause = leaves("PersonDetails", fields, rule("PersonDetails", permitted=_not_places("PersonDetails")))
+
+    assert shielded == no_clause
+    assert (shielded.town, words_of(shielded)["town"]) == (None, HELD_PLACE)
+
+
+def test_a_shield_that_comes_late_takes_the_place_from_a_record_already_here() -> None:
+    early = leaves("PersonDetails", {"town": "Kirkhaven", "givenName": "Jo"}, rule("PersonDetails"))
+
+    late = without_place(STANDARD.kinds["PersonDetails"], early, STANDARD)
+
+    assert (early.town, late.town, late.givenName) == ("Kirkhaven", None, "Jo")
+    assert words_of(late)["town"] == HELD_PLACE
+
+
+def test_above_the_ceiling_only_a_sign_that_there_is_a_record_leaves() -> None:
+    record = leaves("WellbeingConcern", CONCERN | {"tier": "T4"}, rule("WellbeingConcern", existence="T4"))
+    said = {name: value for name, value in msgspec.structs.asdict(record).items() if value is not None}
+
+    assert set(said) == {"id", "kind", "tier", "contact", "provenance", "held"}
+    assert [held.field for held in record.held] == [None]
+
+
+def test_a_sensitive_field_of_an_ordinary_record_is_held() -> None:
+    record = leaves("HealthContact", {"detail": "Asthma review.", "thirdPartyChecked": True}, rule("HealthContact"))
+
+    assert (record.detail, words_of(record)["detail"]) == (None, HELD_TIER)
+
+
+def test_the_day_of_a_contact_still_to_come_is_a_place() -> None:
+    record = leaves("HealthContact", {"occurredOn": "2026-12-01"}, rule("HealthContact"), place=False)
+
+    assert (record.occurredOn, words_of(record)["occurredOn"]) == (None, HELD_PLACE)
+
+
+@given(
+    kind=st.sampled_from(sorted(STANDARD.kinds)),
+    data=st.data(),
+    place=st.booleans(),
+    ceiling=st.sampled_from(["T1", "T2", "T3", "T4"]),
+)
+def test_nothing_leaves_that_was_not_both_wanted_and_permitted(kind: str, data: st.DataObject, place: bool, ceiling: str) -> None:
+    named = sorted(STANDARD.kinds[kind].given - {"id", "tier"})
+    wanted = data.draw(st.frozensets(st.sampled_from(named), min_size=1))
+    permitted = data.draw(st.frozensets(st.sampled_from(named)))
+    texts = {name: "x1" for name in named if STANDARD.kinds[kind].fields[name].type == "String"}
+    record = leaves(kind, texts, rule(kind, set(wanted), set(permitted), ceiling=ceiling, existence="T4"), place=place)
+
+    shown = {name for name in named if getattr(record, name) is not None}
+
+    assert shown <= wanted & permitted
+    assert place or not any(STANDARD.kinds[kind].fields[name].location for name in shown)
+
+
+def _not_places(kind: str) -> set[str]:
+    return {name for name, field in STANDARD.kinds[kind].fields.items() if not field.location and name in STANDARD.kinds[kind].given - {"id", "tier"}}

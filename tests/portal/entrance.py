@@ -1,0 +1,266 @@
+"""A portal without agencies, for tests of its entrance: a real standard, sign-in service, access log and server.
+
+What it answers about Jo Ash, who is invented, is fixed; everything on the way to the answer and back is what is shipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import uvicorn
+from graphql import GraphQLSchema
+
+from connectors.declarative import SourceSettings
+from connectors.matching import Evidence, Match
+from connectors.standard import Held, Provenance, Standard, load_standard
+from portal.accesslog import AccessLog, LogSettings
+from portal.agreements import Agreements, Rules, Vocabulary
+from portal.api.schema import build_schema
+from portal.federation import Agency, FederationSettings, PortalSettings
+from portal.gateway import Portal
+from portal.identity import Identity
+from portal.merge import Known, SourceFacts
+from portal.model import (
+    ChildView,
+    Chronology,
+    ChronologyEntry,
+    Decision,
+    Demographic,
+    Demographics,
+    DemographicValue,
+    KindOutcome,
+    Manifest,
+    Missing,
+    Plan,
+    Practitioner,
+    Question,
+    Section,
+    SourceOutcome,
+)
+from tests.portal.issuer import Issuer, running_issuer
+
+AT = datetime(2026, 11, 22, 10, 42, 7, 123456, tzinfo=UTC)
+JO = {"identifiers": [{"system": "nhs_number", "value": "999 000 0018"}], "familyName": "Ash", "birthDate": "2014-02-03"}
+ASK = """query Ask($subject: SubjectInput!, $reason: String) {
+  child(subject: $subject, purpose: "child-protection", reason: $reason) {
+    purpose receipt { access index } wellbeingConcerns { everySourceAnswered records { id summary } missing { source state words } }
+  }
+}"""
+GRAPHQL = "application/graphql-response+json"
+
+
+@cache
+def standard() -> Standard:
+    return load_standard()
+
+
+@cache
+def schema() -> GraphQLSchema:
+    return build_schema(standard())
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A source as the entrance sees it."""
+
+    id: str
+    agency: str
+    kinds: tuple[str, ...]
+    settings: SourceSettings
+    out_since: datetime | None = None
+
+
+POLICE = Connected(
+    "northshire-police",
+    "northshire-police",
+    ("WellbeingConcern", "PoliceEvent"),
+    SourceSettings(agency="northshire-police", reads="rest", url="https://police.example", contact="Desk, 01234 567890"),
+)
+
+
+@dataclass
+class Standing:
+    """What the entrance needs of a portal. ``asked`` collects the questions that reached it."""
+
+    log: AccessLog
+    identity: Identity
+    standard: Standard = field(default_factory=standard)
+    sources: Mapping[str, Connected] = field(default_factory=lambda: {POLICE.id: POLICE})
+    agencies: Mapping[str, Agency] = field(
+        default_factory=lambda: {
+            "northshire-police": Agency(name="Northshire Police", phone="01234 567890", out_of_hours="01234 567899", type="police"),
+            "hillview-school": Agency(name="Hillview <School> & Nursery", phone="01234 567891", type="school"),
+        }
+    )
+    purposes: Mapping[str, str] = field(default_factory=lambda: {"child-protection": "Protect a child from harm"})
+    agreements: Agreements = field(default_factory=lambda: Agreements((), vocabulary()))
+    clock: Callable[[], datetime] = lambda: AT
+    asked: list[Question] = field(default_factory=list)
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    change: Callable[[ChildView], ChildView] = lambda view: view
+
+
+def vocabulary() -> Vocabulary:
+    return Vocabulary("northshire", standard(), {}, frozenset(), frozenset(), frozenset(), {})
+
+
+async def answer(question: Question, practitioner: Practitioner, portal: Standing) -> ChildView:
+    """Answers as the gateway does, inside an access, without asking anybody."""
+    portal.asked.append(question)
+    plan = Plan(question=question, purpose=question.purpose, asks=(), unfindable=frozenset())
+    decision = Decision(at=AT, rulings=(), agreements={}, place=False)
+    async with portal.log.access(practitioner, plan, decision) as access:
+        if portal.meanwhile:
+            await portal.meanwhile()
+        return await access.conclude(portal.change(view(question)))
+
+
+def record(kind: str, **fields: Any) -> msgspec.Struct:
+    """A record as it leaves a source."""
+    told = (Provenance("northshire-police", "northshire-police", AT, "rest", "1.0"),)
+    made: dict[str, Any] = {"id": "c-1", "kind": kind, "tier": "T3", "provenance": told, "contact": "Desk"} | fields
+    return standard().kinds[kind].record(**made)
+
+
+CONCERN = {"occurredOn": "2026-03", "summary": "Hungry at school.", "category": "NEGLECT"}
+
+
+def view(question: Question) -> ChildView:
+    concern, told = record("WellbeingConcern", **CONCERN), record("WellbeingConcern").provenance  # type: ignore[attr-defined]
+    silent = Missing("northshire-nhs", "TIMED_OUT", "Health did not answer in 5 seconds.")
+    outcome = SourceOutcome(
+        source="northshire-police",
+        agency="northshire-police",
+        name="Northshire Police",
+        state="ANSWERED",
+        kinds=(KindOutcome(kind="WellbeingConcern", state="ANSWERED", clause="ISA-07 §3"),),
+        words="Northshire Police answered.",
+        coverageFrom=date(2019, 8, 1),
+        asOf=AT,
+        match=Match("LINK", (Evidence("birthDate", "the same"),)),
+    )
+    sections = {kind: Section(everySourceAnswered=False, records=(), missing=(silent,)) for kind in question.sections}
+    if "WellbeingConcern" in sections:
+        sections["WellbeingConcern"] = Section(everySourceAnswered=False, records=(concern,), missing=(silent,))
+    entry = ChronologyEntry(on="2026-03", kind="WellbeingConcern", headline="NEGLECT", record=concern)
+    name = Demographic("givenName", False, (DemographicValue("Jo", told),))
+    return ChildView(
+        everySourceAnswered=False,
+        purpose=question.purpose,
+        asOf=AT,
+        sources=(outcome,),
+        demographics=Demographics(everySourceAnswered=True, fields=(name,), missing=()) if question.demographics else None,
+        chronology=Chronology(everySourceAnswered=False, entries=(entry,), missing=(silent,)) if question.chronology else None,
+        sections={str(standard().kinds[kind].section): section for kind, section in sections.items()},
+        held=(Held("whereNow", "Where this child is is not shown here."),),
+        manifest=Manifest(outcomes=(), matched=(), released=()),
+    )
+
+
+@asynccontextmanager
+async def serving(app: Any) -> AsyncIterator[str]:
+    """A real server on loopback; gives its address."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, server_header=False, lifespan="off")
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await running
+
+
+@asynccontextmanager
+async def standing(state: Path) -> AsyncIterator[tuple[Standing, Issuer]]:
+    settings = LogSettings(url="sqlite:access.db", pseudonym_key="file:keys/pseudonym", digest_key="file:keys/digest")
+    async with running_issuer() as issuer:
+        log = await AccessLog.open(settings, "northshire/1", state, lambda: AT)
+        identity = Identity(
+            [issuer.settings()], agencies=("hillview-school", "northshire-police", "northshire-council"), roles=("named_person", "auditor")
+        )
+        try:
+            yield Standing(log=log, identity=identity), issuer
+        finally:
+            await log.close()
+
+
+def without_sources(bare: Standing, issuer: Issuer) -> Portal:
+    """The shipped portal with agencies, sign-in and log, and nobody to ask."""
+    settings = FederationSettings(
+        portal=PortalSettings(id="northshire", name="Northshire"),
+        log=LogSettings(url="sqlite:access.db", pseudonym_key="file:keys/pseudonym", digest_key="file:keys/digest"),
+        roles={"named_person": "Named person"},
+        purposes=dict(bare.purposes),
+        agencies=dict(bare.agencies),
+        issuers=[issuer.settings()],
+    )
+    duty = SourceFacts(id="northshire", agency="northshire", name="Northshire", phone=None, out_of_hours=None, contact="")
+    return Portal(
+        settings=settings,
+        standard=bare.standard,
+        sources={},
+        rules=Rules(bare.agreements),
+        agreements=bare.agreements,
+        log=bare.log,
+        identity=bare.identity,
+        known=Known(portal="northshire", standard=bare.standard, sources={}, duty=duty),
+        clock=bare.clock,
+    )
+
+
+def events(state: Path) -> list[dict[str, Any]]:
+    """Every event of the access log, from its file."""
+    with closing(sqlite3.connect(state / "access.db")) as connection:
+        return [json.loads(body) for (body,) in connection.execute("select body from events order by idx")]
+
+
+class Door:
+    """A client of one portal's /graphql, with a practitioner's token unless another header is given."""
+
+    def __init__(self, url: str, bearer: str, session: aiohttp.ClientSession) -> None:
+        self.url = f"{url}/graphql"
+        self.bearer = bearer
+        self.session = session
+
+    async def send(self, body: Any, headers: Mapping[str, str | None] | None = None, method: str = "POST") -> Reply:
+        """Send ``body`` (bytes as they stand, else as JSON). A header given as None is left out."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        chosen = {"Content-Type": "application/json", "Authorization": self.bearer, "Accept": GRAPHQL} | dict(headers or {})
+        sent = {name: value for name, value in chosen.items() if value is not None}
+        async with self.session.request(method, self.url, data=data, headers=sent, skip_auto_headers=("Accept", "Content-Type")) as response:
+            return Reply(response.status, dict(response.headers), await response.read())
+
+    async def ask(self, query: str, variables: Mapping[str, Any] | None = None, headers: Mapping[str, str | None] | None = None) -> Reply:
+        return await self.send({"query": query, "variables": variables}, headers)
+
+
+class Reply(msgspec.Struct):
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def code(self) -> str:
+        """The id of the only error."""
+        (error,) = self.body["errors"]
+        return str(error["extensions"]["code"])

@@ -1,0 +1,546 @@
+"""GraphQL over HTTP, point by point; what is written to the access log; what nobody is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+import pytest_asyncio
+from structlog.testing import capture_logs
+
+from portal.accesslog import LogUnavailable
+from portal.api.accept import negotiate
+from portal.api.documents import MOST_TOKENS
+from portal.api.http import MOST_BYTES, GraphQLEndpoint
+from portal.app import Discreet, create_app
+from portal.gateway import Portal
+from portal.model import ChildView
+from tests.portal.entrance import ASK, GRAPHQL, JO, Door, Standing, answer, events, schema, serving, standing, without_sources
+from tests.portal.issuer import Issuer
+
+JSON = "application/json"
+PLAIN = {"Accept": JSON}
+
+
+class House:
+    """Everything one test needs: the portal, its sign-in service, its door, its folder."""
+
+    def __init__(self, portal: Standing, issuer: Issuer, door: Door, state: Path) -> None:
+        self.portal, self.issuer, self.door, self.state = portal, issuer, door, state
+
+    def types(self) -> list[str]:
+        return [f"{event['type']}:{event.get('ended') or event.get('why') or ''}".rstrip(":") for event in events(self.state)]
+
+
+@pytest_asyncio.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with (
+        standing(tmp_path) as (portal, issuer),
+        serving(GraphQLEndpoint(portal, schema(), answer, introspection=True)) as url,
+        aiohttp.ClientSession() as session,
+    ):
+        yield House(portal, issuer, Door(url, issuer.bearer(), session), tmp_path)
+
+
+# What goes in and out
+
+
+async def test_a_child_is_answered_with_a_receipt(house: House) -> None:
+    reply = await house.door.ask(ASK, {"subject": JO})
+    child = reply.body["data"]["child"]
+    assert reply.status == 200
+    assert "errors" not in reply.body
+    assert child["wellbeingConcerns"]["records"] == [{"id": "c-1", "summary": "Hungry at school."}]
+    assert child["wellbeingConcerns"]["missing"][0]["state"] == "TIMED_OUT"
+    assert house.types() == ["intent", "conclusion:answered"]
+    assert events(house.state)[child["receipt"]["index"]]["access"] == child["receipt"]["access"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        (None, JSON),
+        ("", JSON),
+        ("*/*", JSON),
+        ("application/*", JSON),
+        (JSON, JSON),
+        ("application/json; charset=utf-8", JSON),
+        (GRAPHQL, GRAPHQL),
+        (f"{GRAPHQL}; charset=utf-8, {JSON}; charset=utf-8", GRAPHQL),
+        (f"{JSON}, {GRAPHQL}", GRAPHQL),
+        (f"{GRAPHQL};q=0.5, {JSON}", JSON),
+        (f"{GRAPHQL};q=0, */*", JSON),
+        (f"{GRAPHQL}, */*;q=0.1", GRAPHQL),
+        ("TEXT/html, Application/JSON;Q=0.9", JSON),
+    ],
+)
+async def test_the_answer_comes_as_the_client_wants_it_in_utf_8(house: House, accept: str | None, media: str) -> None:
+    reply = await house.door.ask("{ __typename }", headers={"Accept": accept})
+    assert (reply.status, reply.headers["Content-Type"]) == (200, f"{media}; charset=utf-8")
+    assert reply.body == {"data": {"__typename": "Query"}}
+
+
+@pytest.mark.parametrize("accept", ["text/html", f"{JSON};q=0", f"{GRAPHQL};charset=latin-1", "application/xml, text/*", f"{JSON};q=nan"])
+async def test_an_accept_that_takes_none_of_ours_is_406(house: House, accept: str) -> None:
+    reply = await house.door.ask("{ __typename }", headers={"Accept": accept})
+    assert (reply.status, reply.code) == (406, "CV406")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_only_post_is_taken(house: House, method: str) -> None:
+    reply = await house.door.send({"query": "{ __typename }"}, method=method)
+    assert (reply.status, reply.headers["Allow"], reply.code) == (405, "POST", "CV405")
+
+
+async def test_head_is_answered_without_a_body(house: House) -> None:
+    reply = await house.door.send(b"", method="HEAD")
+    assert (reply.status, reply.raw) == (405, b"")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [None, "text/plain", "application/graphql", "application/x-www-form-urlencoded", "multipart/form-data", "application/json; charset=latin-1"],
+)
+async def test_a_body_that_is_not_declared_to_be_json_is_415(house: House, kind: str | None) -> None:
+    reply = await house.door.ask("{ __typename }", headers={"Content-Type": kind})
+    assert (reply.status, reply.code) == (415, "CV415")
+
+
+async def test_a_compressed_body_is_415(house: House) -> None:
+    reply = await house.door.ask("{ __typename }", headers={"Content-Encoding": "zstd"})
+    assert (reply.status, reply.code) == (415, "CV415")
+
+
+@pytest.mark.parametrize("kind", [JSON, "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'])
+async def test_json_may_be_declared_in_its_usual_ways(house: House, kind: str) -> None:
+    assert (await house.door.ask("{ __typename }", headers={"Content-Type": kind})).status == 200
+
+
+@pytest.mark.parametrize("accept", [JSON, GRAPHQL])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b'"{ __typename }"',
+        b"\xff\xfe",
+        b'[{"query": "{ __typename }"}]',
+        b"{}",
+        b'{"qeury": "{ __typename }"}',
+        b'{"query": null}',
+        b'{"query": 7}',
+        b'{"query": {"a": 1}}',
+        b'{"query": "{ __typename }", "operationName": 7}',
+        b'{"query": "{ __typename }", "operationName": {}}',
+        b'{"query": "{ __typename }", "variables": "x"}',
+        b'{"query": "{ __typename }", "variables": [1]}',
+        b'{"query": "{ __typename }", "extensions": 0}',
+        b'{"query": "{ __typename }", "extensions": ["x"]}',
+        b'{"query": "\\ud800"}',
+        b"[" * 60_000,
+    ],
+)
+async def test_a_malformed_request_is_400_whatever_the_client_takes(house: House, body: bytes, accept: str) -> None:
+    reply = await house.door.send(body, {"Accept": accept})
+    assert (reply.status, reply.code) == (400, "CV400")
+    assert "data" not in reply.body
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"operationName": None}, {"operationName": "A"}, {"variables": {}}, {"variables": None}, {"extensions": {"a": {}}}, {"x": 1}]
+)
+async def test_optional_parts_may_be_there_null_or_absent(house: House, more: dict[str, Any]) -> None:
+    reply = await house.door.send({"query": "query A { __typename }"} | more)
+    assert reply.body == {"data": {"__typename": "Query"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"query": ""}, "CV410"),
+        ({"query": "{"}, "CV410"),
+        ({"query": "{ nothing }"}, "CV411"),
+        ({"query": "{ purposes }"}, "CV411"),
+        ({"query": "query A { __typename } query B { __typename }"}, "CV417"),
+        ({"query": "query A { __typename }", "operationName": "B"}, "CV417"),
+        ({"query": "query A { __typename }", "operationName": ""}, "CV417"),
+        ({"query": "fragment F on Query { __typename }"}, "CV411"),
+        ({"query": "query A($p: ID!) { explain(purpose: $p) { words } }"}, "CV418"),
+        ({"query": "query A($p: ID!) { explain(purpose: $p) { words } }", "variables": {"p": ["x"]}}, "CV418"),
+    ],
+)
+async def test_a_document_that_cannot_be_run_is_400_or_200_by_media_type(house: House, body: dict[str, Any], code: str) -> None:
+    modern, plain = await house.door.send(body), await house.door.send(body, PLAIN)
+    assert (modern.status, modern.code) == (400, code)
+    assert (plain.status, plain.code) == (200, code)
+    assert "data" not in modern.body
+    assert "data" not in plain.body
+
+
+async def test_a_body_beyond_64_kib_is_413_announced_or_not(house: House) -> None:
+    long = json.dumps({"query": "{ __typename }", "variables": {"x": "y" * MOST_BYTES}}).encode()
+    reply = await house.door.send(long)
+    assert (reply.status, reply.code) == (413, "CV414")
+
+    async def in_pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(long), 5000):
+            yield long[start : start + 5000]
+
+    headers = {"Content-Type": JSON, "Authorization": house.door.bearer}
+    async with house.door.session.post(house.door.url, data=in_pieces(), headers=headers) as response:
+        assert response.status == 413
+
+
+async def test_nothing_may_be_kept_and_no_cookie_is_set(house: House) -> None:
+    for reply in (await house.door.ask(ASK, {"subject": JO}), await house.door.ask("{"), await house.door.ask("{x}", headers={"Authorization": None})):
+        assert reply.headers["Cache-Control"] == "no-store"
+        assert "Set-Cookie" not in reply.headers
+
+
+@pytest.mark.parametrize("target", ["__schema { queryType { name } }", '__type(name: "ChildView") { name }'])
+async def test_the_api_may_be_asked_about_itself_only_where_that_is_switched_on(house: House, target: str) -> None:
+    assert (await house.door.ask(f"{{ {target} }}")).status == 200
+    closed = GraphQLEndpoint(house.portal, schema(), answer)
+    async with serving(closed) as url:
+        reply = await Door(url, house.door.bearer, house.door.session).ask(f"{{ {target} }}")
+    assert (reply.status, reply.code) == (400, "CV419")
+
+
+# Who may come in
+
+
+async def test_without_a_good_token_it_is_401_and_the_access_log_stays_silent(house: House) -> None:
+    for authorization in (None, "Bearer nonsense", house.issuer.bearer(exp=1)):
+        with capture_logs() as told:
+            reply = await house.door.ask(ASK, {"subject": JO}, {"Authorization": authorization})
+        assert (reply.status, reply.code, reply.headers["WWW-Authenticate"]) == (401, "CV401", "Bearer")
+        assert [line["event"] for line in told] == ["token refused"]
+    assert events(house.state) == []
+    assert house.portal.asked == []
+
+
+@pytest.mark.parametrize(
+    ("claims", "why"),
+    [({"org": "elsewhere"}, "agency"), ({"roles": ["caretaker"]}, "role"), ({"org": "northshire-council"}, "overreach")],
+)
+async def test_a_known_practitioner_who_may_not_ask_is_403_and_in_the_access_log(house: House, claims: dict[str, Any], why: str) -> None:
+    reply = await house.door.ask(ASK, {"subject": JO}, {"Authorization": house.issuer.bearer(**claims)})
+    assert (reply.status, reply.code) == (403, "CV403")
+    assert house.types() == [f"refusal:{why}"]
+    assert events(house.state)[0]["actor"]["person"] == "sub-17"
+    assert house.portal.asked == []
+
+
+async def test_a_silent_sign_in_service_is_503_with_the_time_to_wait(house: House) -> None:
+    house.issuer.up = False
+    reply = await house.door.ask("{ __typename }")
+    assert (reply.status, reply.code) == (503, "CV402")
+    assert int(reply.headers["Retry-After"]) > 0
+
+
+# One child, one access
+
+
+@pytest.mark.parametrize("query", ["{ __typename }", "{ purposes { id } sources { id } agreements { id } }", '{ explain(purpose: "x") { words } }'])
+async def test_what_concerns_no_child_writes_no_event(house: House, query: str) -> None:
+    assert (await house.door.ask(query)).status == 200
+    assert events(house.state) == []
+
+
+TWO = {
+    "alias": "{ a: child(subject: $subject, purpose: $p) { purpose } b: child(subject: $subject, purpose: $p) { purpose } }",
+    "fragment": "{ a: child(subject: $subject, purpose: $p) { purpose } ...F } "
+    "fragment F on Query { b: child(subject: $subject, purpose: $p) { purpose } }",
+    "included": "{ a: child(subject: $subject, purpose: $p) { purpose } b: child(subject: $subject, purpose: $p) @include(if: true) { purpose } }",
+}
+HEAD = "query Q($subject: SubjectInput!, $p: ID!) "
+WITH = {"subject": JO, "p": "child-protection"}
+
+
+@pytest.mark.parametrize("form", sorted(TWO))
+async def test_a_second_child_is_refused_and_the_refusal_logged(house: House, form: str) -> None:
+    reply = await house.door.ask(HEAD + TWO[form], WITH)
+    assert (reply.status, reply.code) == (400, "CV412")
+    assert house.types() == ["refusal:CV412"]
+    assert house.portal.asked == []
+
+
+async def test_a_second_child_that_is_skipped_does_not_count(house: House) -> None:
+    one = HEAD + "{ a: child(subject: $subject, purpose: $p) { purpose } b: child(subject: $subject, purpose: $p) @skip(if: true) { purpose } }"
+    assert (await house.door.ask(one, WITH)).body["data"] == {"a": {"purpose": "child-protection"}}
+    merged = HEAD + "{ child(subject: $subject, purpose: $p) { purpose } child(subject: $subject, purpose: $p) { asOf } }"
+    assert set((await house.door.ask(merged, WITH)).body["data"]["child"]) == {"purpose", "asOf"}
+    other = HEAD + "{ child(subject: $subject, purpose: $p) { purpose } } query Other { __typename }"
+    assert (await house.door.send({"query": other, "variables": WITH, "operationName": "Q"})).status == 200
+    assert len(house.portal.asked) == 3
+
+
+async def test_a_child_that_is_skipped_is_not_asked_about(house: House) -> None:
+    query = HEAD + "{ __typename child(subject: $subject, purpose: $p) @skip(if: true) { purpose } }"
+    assert (await house.door.ask(query, WITH)).body["data"] == {"__typename": "Query"}
+    assert house.portal.asked == []
+    assert events(house.state) == []
+
+
+REFUSED = [
+    ('{ child(subject: {givenName: "Zyx"}, purpose: "p") { purpose } }', {}, "CV413"),
+    ('query Q($n: String) { child(subject: {givenName: $n}, purpose: "p") { purpose } }', {"n": "Zyx"}, "CV413"),
+    ('query Q($s: SubjectInput! = {givenName: "Zyx"}) { child(subject: $s, purpose: "p") { purpose } }', {}, "CV413"),
+    ('query Q($s: SubjectInput!) { child(subject: $s, purpose: "p", reason: "Zyx") { purpose } }', {"s": JO}, "CV413"),
+    ('query Q($s: SubjectInput!, $r: String = "Zyx") { child(subject: $s, purpose: "p", reason: $r) { purpose } }', {"s": JO}, "CV413"),
+    ('query Q($s: SubjectInput!) { child(subject: $s, purpose: "p", breakGlass: {reason: "a", words: "Zyx"}) { purpose } }', {"s": JO}, "CV413"),
+    ('query Q($s: SubjectInput!) { ...F } fragment F on Query { child(subject: $s, purpose: "p", reason: "Zyx") { purpose } }', {"s": JO}, "CV413"),
+    ('query Q($s: SubjectInput!) { child(subject: $s, purpose: "p", reason: "Zyx") @skip(if: true) { purpose } }', {"s": JO}, "CV413"),
+    (ASK, {"subject": {"givenName": "Zyx"}}, "CV420"),
+    (ASK, {"subject": {"identifiers": [{"system": "nhs_number", "value": "9990000018"}]}}, "CV420"),
+    (ASK, {"subject": JO | {"identifiers": [{"system": "nhs_number", "value": "9990000019"}]}}, "CV421"),
+    (ASK, {"subject": JO | {"identifiers": [{"system": "Zyx", "value": "1"}]}}, "CV421"),
+    (ASK, {"subject": JO | {"givenName": "Zyx" * 70}}, "CV422"),
+    ('query Q($s: SubjectInput!, $c: [ID!]) { child(subject: $s, purpose: "p", chosen: $c) { purpose } }', {"s": JO, "c": ["Zyx"]}, "CV601"),
+    (
+        'query Q($s: SubjectInput!, $b: BreakGlassInput) { child(subject: $s, purpose: "p", breakGlass: $b) { purpose } }',
+        {"s": JO, "b": {"reason": "Zyx", "words": "Zyx"}},
+        "CV424",
+    ),
+]
+
+
+@pytest.mark.parametrize(("query", "variables", "code"), REFUSED)
+async def test_a_question_about_a_child_that_is_refused_stands_in_the_access_log(
+    house: House, query: str, variables: dict[str, Any], code: str
+) -> None:
+    with capture_logs() as told:
+        reply = await house.door.ask(query, variables)
+    assert (reply.status, reply.code) == (400, code)
+    assert house.types() == [f"refusal:{code}"]
+    assert house.portal.asked == []
+    assert "Zyx" not in reply.raw.decode()
+    assert "Zyx" not in (house.state / "access.db").read_bytes().decode("latin-1")
+    assert told == []
+
+
+UNFIT: list[tuple[str, dict[str, Any]]] = [
+    (ASK, {"subject": JO | {"birthDate": "Zyx"}}),
+    (ASK, {"subject": JO | {"Zyx": "Zyx"}}),
+    (ASK, {"subject": "Zyx"}),
+    (ASK, {"subject": JO | {"identifiers": [{"system": "nhs_number", "value": "Zyx", "Zyx": 1}]}}),
+    (ASK, {"subject": JO, "reason": ["Zyx"]}),
+    ('{ explain(purpose: {a: "Zyx"}) { words } }', {}),
+    ('{ agreements(inForceOn: "Zyx") { id } }', {}),
+    ('{ explain(purpose: "Zyx" { words } }', {}),
+    ('{ wellbeingConcern(a: "Zyx") { id } }', {}),
+    ('{ Zyx }', {}),
+    ('{ purposes { Zyx: idd } }', {}),
+    ('{ purposes { id(Zyx: 1) } }', {}),
+    ('{ purposes { id @Zyx } }', {}),
+    ('{ purposes { ...Zyx } }', {}),
+    ('{ purposes { ... on Zyx { id } } }', {}),
+    ('query ($Zyx: Zyx) { __typename }', {}),
+    ('query { explain(purpose: $Zyx) { words } }', {}),
+]
+
+
+@pytest.mark.parametrize(("query", "variables"), UNFIT)
+async def test_no_error_repeats_what_was_typed_nor_offers_names(house: House, query: str, variables: dict[str, Any]) -> None:
+    with capture_logs() as told:
+        reply = await house.door.ask(query, variables)
+    assert reply.status == 400
+    assert "Zyx" not in reply.raw.decode()
+    assert "Did you mean" not in reply.raw.decode()
+    assert told == []
+
+
+async def test_an_error_says_where_to_look(house: House) -> None:
+    (variable,) = (await house.door.ask(ASK, {"subject": JO | {"birthDate": "soon"}})).body["errors"]
+    assert variable["path"] == ["subject", "birthDate"]
+    assert "subject.birthDate" in variable["message"]
+    assert "PartialDate" in variable["message"]
+    (field,) = (await house.door.ask("{ purposes {\n  idd } }")).body["errors"]
+    assert (field["path"], field["locations"]) == (["purposes"], [{"line": 2, "column": 3}])
+    assert "Purpose" in field["message"]
+
+
+# When something goes wrong
+
+
+async def test_a_client_that_leaves_ends_the_work_and_the_log_says_so(house: House) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.05)  # whoever unwinds may need a moment
+            ended.set()
+
+    house.portal.meanwhile = slowly
+    asking = asyncio.create_task(house.door.ask(ASK, {"subject": JO}))
+    await asyncio.wait_for(begun.wait(), 5)
+    asking.cancel()
+    await asyncio.wait_for(ended.wait(), 5)
+    for _ in range(200):
+        if len(house.types()) == 2:
+            break
+        await asyncio.sleep(0.01)
+    assert house.types() == ["intent", "conclusion:client-left"]
+
+
+async def test_an_answer_that_fails_says_nothing_of_why(house: House) -> None:
+    async def fail() -> None:
+        raise ValueError("Jo Ash lives at 1 Zyx Street")
+
+    house.portal.meanwhile = fail
+    with capture_logs() as told:
+        reply = await house.door.ask(ASK, {"subject": JO})
+    assert (reply.status, reply.code) == (500, "CV901")
+    assert "Zyx" not in reply.raw.decode() + json.dumps(told)
+    (line,) = told
+    assert (line["event"], line["error"]) == ("bug", "ValueError")
+    assert any("test_http.py" in frame and frame.endswith("fail") for frame in line["frames"])
+    assert house.types() == ["intent", "conclusion:failed"]
+
+
+async def test_several_failures_at_once_are_named_by_type(house: House) -> None:
+    async def fail() -> None:
+        raise ExceptionGroup("Zyx", [KeyError("Zyx"), OSError("Zyx")])
+
+    house.portal.meanwhile = fail
+    with capture_logs() as told:
+        assert (await house.door.ask(ASK, {"subject": JO})).status == 500
+    assert told[0]["inside"] == ["KeyError", "OSError"]
+    assert "Zyx" not in json.dumps(told)
+
+
+async def test_work_that_cancels_itself_is_our_failure_not_the_clients(house: House) -> None:
+    async def stop() -> None:
+        raise asyncio.CancelledError
+
+    house.portal.meanwhile = stop
+    reply = await house.door.ask(ASK, {"subject": JO})
+    assert (reply.status, reply.code) == (500, "CV901")
+
+
+async def test_a_field_that_cannot_be_projected_is_said_in_place_without_words_of_the_exception(house: House) -> None:
+    def broken(view: ChildView) -> ChildView:
+        section = view.sections["wellbeingConcerns"]
+        wrong = msgspec.structs.replace(section.missing[0], state="Zyx")  # type: ignore[arg-type]
+        return msgspec.structs.replace(view, sections={"wellbeingConcerns": msgspec.structs.replace(section, missing=(wrong,))})
+
+    house.portal.change = broken
+    with capture_logs() as told:
+        reply = await house.door.ask(ASK, {"subject": JO})
+    assert reply.status == 200
+    assert reply.code == "CV901"
+    assert reply.body["errors"][0]["path"] == ["child", "wellbeingConcerns", "missing", 0, "state"]
+    assert reply.body["data"]["child"]["wellbeingConcerns"] is None
+    assert "Zyx" not in reply.raw.decode() + json.dumps(told)
+
+
+async def test_nothing_is_shown_when_the_access_log_cannot_be_written(house: House) -> None:
+    async def fail() -> None:
+        raise LogUnavailable("disk full")
+
+    house.portal.meanwhile = fail
+    reply = await house.door.ask(ASK, {"subject": JO})
+    assert (reply.status, reply.code) == (503, "CV701")
+    assert int(reply.headers["Retry-After"]) > 0
+    assert "/contacts" in reply.raw.decode()
+    assert "data" not in reply.body
+
+
+async def test_a_refusal_that_cannot_be_logged_is_503(house: House) -> None:
+    await house.portal.log.close()
+    reply = await house.door.ask(HEAD + TWO["alias"], WITH)
+    assert (reply.status, reply.code) == (503, "CV701")
+
+
+async def test_many_words_are_refused_quickly(house: House) -> None:
+    reply = await house.door.ask("{" + "x " * (MOST_TOKENS + 1) + "}")
+    assert (reply.status, reply.code) == (400, "CV416")
+
+
+# Pages without a child
+
+
+def test_negotiation_is_by_the_most_exact_name() -> None:
+    assert negotiate(f"{JSON};q=0.2, application/*;q=0.9, {GRAPHQL};q=0.1") == JSON
+    assert negotiate(f"{GRAPHQL};q=0.3, {JSON};q=0.2, */*") == GRAPHQL
+    assert negotiate("text/html;level=1") is None
+
+
+@pytest_asyncio.fixture
+async def whole(tmp_path: Path) -> AsyncIterator[tuple[Portal, Door, str]]:
+    """The shipped application over a federation that has agencies and no source yet."""
+    async with standing(tmp_path) as (bare, issuer):
+        portal = without_sources(bare, issuer)
+        async with serving(create_app(portal, introspection=True)) as url, aiohttp.ClientSession() as session:
+            yield portal, Door(url, issuer.bearer(), session), url
+
+
+async def test_the_shipped_application_answers_through_the_whole_path(whole: tuple[Portal, Door, str], tmp_path: Path) -> None:
+    _, door, _ = whole
+    reply = await door.ask(ASK, {"subject": JO})
+    assert reply.status == 200
+    assert reply.body["data"]["child"]["wellbeingConcerns"]["records"] == []
+    assert reply.body["data"]["child"]["wellbeingConcerns"]["everySourceAnswered"] is False
+    assert [event["type"] for event in events(tmp_path)] == ["intent", "conclusion"]
+
+
+async def test_the_phone_list_needs_no_sign_in_and_no_script(whole: tuple[Portal, Door, str]) -> None:
+    _, door, url = whole
+    async with door.session.get(f"{url}/contacts") as response:
+        page = await response.text()
+    assert (response.status, response.content_type, response.headers["Cache-Control"]) == (200, "text/html", "no-store")
+    assert "Hillview &lt;School&gt; &amp; Nursery" in page
+    assert 'href="tel:01234567899"' in page
+    assert "999" in page
+    assert "script" not in page.lower().replace("<school>", "")
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+
+
+async def test_the_phone_list_comes_as_json_to_programs(whole: tuple[Portal, Door, str]) -> None:
+    _, door, url = whole
+    async with door.session.get(f"{url}/contacts", headers={"Accept": JSON}) as response:
+        told = await response.json()
+    assert told["agencies"][1] == {"name": "Northshire Police", "phone": "01234 567890", "outOfHours": "01234 567899"}
+
+
+async def test_a_closed_log_is_said_on_the_phone_list_and_makes_the_portal_unready(whole: tuple[Portal, Door, str]) -> None:
+    portal, door, url = whole
+    async with door.session.get(f"{url}/readyz") as response:
+        assert (response.status, await response.json()) == (200, {"ready": True, "log": "writable", "sources": 0, "reached": 0})
+    portal.log._store.healthy = False
+    async with door.session.get(f"{url}/readyz") as response:
+        assert (response.status, (await response.json())["log"]) == (503, "closed")
+    async with door.session.get(f"{url}/healthz") as response:
+        assert response.status == 200
+    async with door.session.get(f"{url}/contacts") as response:
+        page = await response.text()
+    assert "We cannot record who looks" in page
+    assert "999" in page
+
+
+async def test_an_unknown_address_says_nothing(whole: tuple[Portal, Door, str]) -> None:
+    _, door, url = whole
+    async with door.session.get(f"{url}/children/9990000018") as response:
+        assert (response.status, await response.text()) == (404, "Not Found")
+
+
+async def test_exceptions_of_pages_keep_their_words_to_themselves() -> None:
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        raise ValueError("Jo Ash lives at 1 Zyx Street")
+
+    with capture_logs() as told:
+        async with serving(Discreet(broken)) as url, aiohttp.ClientSession() as session, session.get(url) as response:
+            text = await response.text()
+    assert response.status == 500
+    assert "CV901" in text
+    assert "Zyx" not in text + json.dumps(told)

@@ -1,36 +1,24 @@
-"""Databases as the reader of SQL needs them: PostgreSQL and SQLite by SQLAlchemy. Read-only, limited, and stopped at the server.
+"""What the reader of SQL needs of a database, whichever it is, and how a query is ended.
 
-A pool for each source; connections are made when they are needed, so that a source may come up later than we do.
+Drivers are extras: each is imported when an address asks for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
-from urllib.parse import quote
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import event, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, InvalidRequestError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from connectors.errors import Misconfigured
 
-from connectors.errors import Misconfigured, Refused, SourceError, Unavailable
-
+_T = TypeVar("_T")
 #: Rows by column name, in parts.
 Parts = AsyncGenerator[Sequence[Mapping[str, Any]], None]
 #: Rows are taken so many at a time.
 PART = 100
-_POOL = 5
-_SHARE_OF_DEADLINE = 0.9
-
-# These print rows and bound values when somebody turns debugging on for the whole process. They say nothing of a child here.
-for _name in ("sqlalchemy.engine", "sqlalchemy.pool", "aiosqlite"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
+#: So many seconds a stopped query has to end.
+_PATIENCE = 2.0
 
 
 class Database(Protocol):
@@ -45,163 +33,38 @@ class Database(Protocol):
         ...
 
 
-class Server:
-    """PostgreSQL or SQLite through SQLAlchemy."""
-
-    def __init__(self, source: str, url: URL, deadline: float) -> None:
-        self.source = source
-        self.dates = url.get_backend_name() == "postgresql"
-        self._url = url
-        self._deadline = deadline
-        self._engine: AsyncEngine | None = None
-
-    async def open(self) -> None:
-        """Make the pool. Connections are made when they are needed, so that a source may come up later than we do."""
-        # Rounded down to milliseconds; nought would mean no limit.
-        limit = max(1, int(self._deadline * _SHARE_OF_DEADLINE * 1000))
-        options: dict[str, Any] = {}
-        if self.dates:
-            session = {"default_transaction_read_only": "on", "statement_timeout": str(limit), "application_name": "childview"}
-            options["connect_args"] = {"server_settings": session, "timeout": self._deadline}
-        try:
-            self._engine = create_async_engine(
-                self._url,
-                hide_parameters=True,
-                pool_size=_POOL,
-                max_overflow=_POOL,
-                pool_timeout=self._deadline,
-                pool_pre_ping=self.dates,
-                pool_recycle=1800,
-                **options,
-            )
-        except ModuleNotFoundError as error:
-            raise Misconfigured(f"{self.source}: source.url needs {error.name}, which is not installed") from None
-        if self.dates:
-            event.listen(self._engine.sync_engine, "connect", _numbers_as_text)
-
-    async def close(self) -> None:
-        if self._engine:
-            await self._engine.dispose()
-            self._engine = None
-
-    async def rows(
-        self, query: str, given: Mapping[str, Any], step: str, deadline: float
-    ) -> Parts:
-        if self._engine is None:
-            raise Misconfigured(f"{self.source}: {step}: asked before it was opened")
-        interrupt: Callable[[], None] = _nothing
-        try:
-            async with asyncio.timeout_at(deadline):
-                connection = await self._engine.connect()
-        except Exception as error:
-            raise self._fate(error, step) from None
-        try:
-            interrupt = await _interrupter(connection)
-            async with asyncio.timeout_at(deadline):
-                result = await connection.stream(text(query), dict(given), execution_options={"yield_per": PART})
-            mappings = result.mappings()
-            while True:
-                async with asyncio.timeout_at(deadline):
-                    part = await mappings.fetchmany(PART)
-                if not part:
-                    break
-                yield cast("Sequence[Mapping[str, Any]]", part)
-        except SourceError:
-            raise
-        except Exception as error:
-            interrupt()
-            raise self._fate(error, step) from None
-        except BaseException:
-            # The task was ended, or nobody wants more: stop the query before the connection goes back to the pool.
-            interrupt()
-            raise
-        finally:
-            await connection.close()
-
-    def _fate(self, error: BaseException, step: str) -> Exception:
-        return fate(error, f"{self.source}: {step}")
-
-
 def database(source: str, url: str, base: Path, deadline: float) -> Database:
-    """The database an address stands for; a relative file lies in ``base``. Raises Misconfigured."""
-    if url.startswith("duckdb:"):
-        try:
-            from connectors.files import Folder
-        except ModuleNotFoundError as error:
-            raise Misconfigured(f"{source}: source.url needs {error.name}, which is not installed") from None
-        return Folder(source, url, base)
+    """The database an address stands for; a relative file or folder lies in ``base``. Raises Misconfigured."""
     try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise Misconfigured(f"{source}: source.url is no address of a database") from None
-    backend = parsed.get_backend_name()
-    if backend in ("postgresql", "postgres"):
-        return Server(source, parsed.set(drivername="postgresql+asyncpg"), deadline)
-    if backend == "sqlite" and parsed.database and parsed.database != ":memory:":
-        path = quote(str((base / parsed.database).absolute()))
-        readonly = {"mode": "ro", "uri": "true"}
-        return Server(source, URL.create("sqlite+aiosqlite", database=f"file:{path}", query=readonly), deadline)
-    raise Misconfigured(f"{source}: source.url must begin with postgresql://, sqlite:/// and a file, or duckdb:/// and a folder")
+        if url.startswith("duckdb:"):
+            from connectors.files import Folder
+
+            return Folder(source, url, base)
+        from connectors.server import server
+
+        return server(source, url, base, deadline)
+    except ModuleNotFoundError as error:
+        raise Misconfigured(f"{source}: source.url needs {error.name}, which is not installed") from None
 
 
-def fate(error: BaseException, where: str) -> Exception:
-    """A driver's error by fate, without its text: that can hold what was asked for, or a row. ``where`` names source and step."""
-    if isinstance(error, PoolTimeout):
-        return Unavailable(f"{where}: every connection is busy")
-    if isinstance(error, TimeoutError):
-        return TimeoutError(f"{where}: no answer within the deadline")
-    origin = getattr(error, "orig", None) or error
-    state = getattr(origin, "sqlstate", None) or getattr(error, "sqlstate", None)
-    if isinstance(state, str):
-        return _postgresql_fate(state, where)
-    name = getattr(origin, "sqlite_errorname", None)
-    if isinstance(name, str):
-        return _sqlite_fate(name, where)
-    if isinstance(origin, OSError | EOFError) or getattr(error, "connection_invalidated", False):
-        return Unavailable(f"{where}: out of reach ({type(origin).__name__})")
-    if isinstance(origin, SQLAlchemyError) and not isinstance(origin, InvalidRequestError):
-        return Unavailable(f"{where}: the connection failed ({type(origin).__name__})")
-    return Misconfigured(f"{where}: the driver refused ({type(origin).__name__})")
+async def ended_by(deadline: float, step: Awaitable[_T], stop: Callable[[], None] | None) -> _T:
+    """Await one step of a query. At the deadline, or when our task is ended, the query is stopped at the server before anything else.
 
-
-def _postgresql_fate(state: str, where: str) -> Exception:
-    """By class of SQLSTATE (PostgreSQL documentation, appendix A)."""
-    if state == "57014":
-        return TimeoutError(f"{where}: ended at the server's own limit")
-    if state[:2] == "28" or state == "42501":
-        return Refused(f"{where}: the database refused us (SQLSTATE {state})")
-    if state[:2] in ("08", "53", "57", "58", "55", "40", "XX"):
-        return Unavailable(f"{where}: the database cannot answer now (SQLSTATE {state})")
-    return Misconfigured(f"{where}: the query does not fit the database (SQLSTATE {state})")
-
-
-def _sqlite_fate(name: str, where: str) -> Exception:
-    if name == "SQLITE_INTERRUPT":
-        return TimeoutError(f"{where}: ended at the deadline")
-    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR")):
-        return Unavailable(f"{where}: the file cannot be read now ({name})")
-    if name.startswith(("SQLITE_AUTH", "SQLITE_PERM")):
-        return Refused(f"{where}: the file may not be read ({name})")
-    return Misconfigured(f"{where}: the query does not fit the database ({name})")
-
-
-async def _interrupter(connection: AsyncConnection) -> Callable[[], None]:
-    """What stops a running query at once. PostgreSQL's driver tells the server by itself; SQLite's thread has to be told."""
-    if connection.dialect.name != "sqlite":
-        return _nothing
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    return lambda: driver._conn.interrupt()
-
-
-def _numbers_as_text(connection: Any, _: object) -> None:
-    """Let text be bound where the database keeps numbers: ids and numbers of persons are text here, and digits there."""
-
-    async def tell(driver: Any) -> None:
-        for name, decode in (("int2", int), ("int4", int), ("int8", int), ("numeric", Decimal)):
-            await driver.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=decode, format="text")
-
-    connection.run_async(tell)
-
-
-def _nothing() -> None:
-    return None
+    The driver's own way of ending waits for the query first: with SQLite that can be minutes.
+    """
+    task = asyncio.ensure_future(step)
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await asyncio.shield(task)
+    except BaseException:
+        if stop is None:
+            task.cancel()
+            await asyncio.wait({task}, timeout=_PATIENCE)
+        until = asyncio.get_running_loop().time() + _PATIENCE
+        while stop and not task.done() and asyncio.get_running_loop().time() < until:
+            # Told again and again: a query that has not begun yet does not hear it.
+            stop()
+            await asyncio.wait({task}, timeout=0.05)
+        if task.done() and not task.cancelled():
+            task.exception()
+        raise

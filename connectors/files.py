@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,10 @@ from urllib.parse import unquote
 
 import duckdb
 
-from connectors.errors import Misconfigured, SourceError, Unavailable
+from connectors.database import PART, Parts, ended_by
+from connectors.errors import Misconfigured, Unavailable
 from connectors.parameters import PLACEHOLDER
 
-_PART = 100
 _THREADS = 4
 _FILE = re.compile(r"(\bread_(?:csv|csv_auto|parquet)\s*\(\s*)'((?:[^'/]|''|/(?!/))(?:[^']|'')*)'", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -55,7 +55,7 @@ class Folder:
 
     async def rows(
         self, query: str, given: Mapping[str, Any], step: str, deadline: float
-    ) -> AsyncGenerator[Sequence[Mapping[str, Any]], None]:
+    ) -> Parts:
         """Rows in parts, their values as DuckDB gives them. Raises SourceError, or TimeoutError at ``deadline``."""
         if self._connection is None or self._threads is None:
             raise Misconfigured(f"{self.source}: {step}: asked before it was opened")
@@ -63,21 +63,12 @@ class Folder:
         run = partial(asyncio.get_running_loop().run_in_executor, threads)
         statement = located(query, self.folder)
         try:
-            async with asyncio.timeout_at(deadline):
-                names = await run(_executed, cursor, statement, dict(given))
-            while True:
-                async with asyncio.timeout_at(deadline):
-                    part = await run(cursor.fetchmany, _PART)
-                if not part:
-                    break
+            names = await ended_by(deadline, run(_executed, cursor, statement, dict(given)), cursor.interrupt)
+            while part := await ended_by(deadline, run(cursor.fetchmany, PART), cursor.interrupt):
                 yield [dict(zip(names, row, strict=True)) for row in part]
-        except SourceError:
-            raise
         except Exception as error:
             raise _fate(error, f"{self.source}: {step}") from None
         finally:
-            # Whatever still runs in the thread ends now; the thread closes the cursor when it is free of it.
-            cursor.interrupt()
             threads.submit(cursor.close)
 
 

@@ -52,7 +52,7 @@ def _family(rng: random.Random, index: int, taken: set[str]) -> Family:
     if rng.random() < 0.08:
         surname = f"{surname}-{rng.choice(words.SURNAMES)}"
     home = _home(rng)
-    born = AS_OF - timedelta(days=rng.randrange(60, 17 * 365))
+    born = AS_OF - timedelta(days=rng.randrange(60, 18 * 365))
     children: list[Child] = []
     for number in range(rng.choices((1, 2, 3, 4), (30, 45, 20, 5))[0]):
         if born >= AS_OF - timedelta(days=20) or age_on(born, AS_OF) > 17:
@@ -120,7 +120,15 @@ def _involved(
     phone = f"01632 960{rng.randrange(100, 999)}"
     team = f"{child.home.town} team"
     return Involved(
-        child=child.id, agency=agency, service=service, team=team, role=role, worker=worker, phone=phone, since=since, sensitive=sensitive
+        child=child.id,
+        agency=agency,
+        service=service,
+        team=team,
+        role=role,
+        worker=worker,
+        phone=phone,
+        since=max(since, child.birth_date),
+        sensitive=sensitive,
     )
 
 

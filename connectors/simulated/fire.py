@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from connectors.simulated.families import World
-from connectors.simulated.serving import counted, letters, page, refuse_without, serve
+from connectors.simulated.serving import desk, letters, page, serve
 from connectors.simulated.versions import Version, by_child
 
 AGENCY = "northshire-fire"
@@ -24,7 +24,7 @@ def application(world: World, password: str) -> web.Application:
     occupants = {f"oc{version.number}": version for version in by_child(world, AGENCY).values()}
     numbers = {version.child.id: id for id, version in occupants.items()}
     secret = base64.b64encode(f"{USER}:{password}".encode()).decode()
-    app = web.Application(middlewares=[counted, refuse_without(f"Basic {secret}")])
+    app = desk(f"Basic {secret}")
 
     async def query(request: web.Request) -> web.Response:
         asked = await request.json()

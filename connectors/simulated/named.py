@@ -7,6 +7,7 @@ them stands in ``stories.py``.
 from __future__ import annotations
 
 from datetime import date
+from itertools import islice
 
 from connectors.simulated import numbers
 from connectors.simulated.happenings import Absences, Histories, Involved, joined
@@ -78,7 +79,7 @@ def _child(
     line, town, postcode = home
     return Child(
         id=id, given_name=name[0], family_name=name[1], birth_date=born, sex=sex, home=Home(line=line, town=town, postcode=postcode),
-        chi=list(numbers.chis(born, sex))[nth + 40], known_as=known_as, former_family_name=former, middle_names=middle,
+        chi=next(islice(numbers.chis(born, sex), 40 + nth, None)), known_as=known_as, former_family_name=former, middle_names=middle,
         nhs_number=numbers.nhs_number(nhs) if nhs is not None else None, upn=numbers.upn(upn) if upn is not None else None,
         scn=numbers.scn(serial) if pupil else None, hillview=pupil, shield=shield, shield_at=at, cleared=cleared,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from connectors.simulated.families import World
-from connectors.simulated.serving import Page, counted, letters, page, refuse_without, serve
+from connectors.simulated.serving import Page, desk, letters, page, serve
 from connectors.simulated.versions import Version, by_child
 
 AGENCY = "northshire-police"
@@ -24,7 +24,7 @@ _PRESENCE = {"present": "PRES", "affected": "AFF", "missing": "MISP"}
 def application(world: World, token: str) -> web.Application:
     """The server for one world; every request but the counter's needs ``Authorization: Bearer token``."""
     register = {_urn(version.number): version for version in by_child(world, AGENCY).values()}
-    app = web.Application(middlewares=[counted, refuse_without(f"Bearer {token}")])
+    app = desk(f"Bearer {token}")
 
     async def search(request: web.Request) -> web.Response:
         asked = await request.json()

@@ -39,6 +39,13 @@ def letters(name: str) -> str:
     return "".join(character for character in unicodedata.normalize("NFKD", name).casefold() if character.isalpha())
 
 
+def desk(authorization: str) -> web.Application:
+    """A server without routes yet, which counts every request and refuses those without exactly this ``Authorization``."""
+    app = web.Application(middlewares=[counted, refuse_without(authorization)])
+    app[COUNTER] = Counter()
+    return app
+
+
 @web.middleware
 async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Count every request by method and route; ``GET /-/requests`` tells the counts and is not counted."""
@@ -69,5 +76,4 @@ def serve(application: Callable[[World, str], web.Application], secret: str) -> 
     arguments.add_argument("--seed", type=int, required=True)
     asked = arguments.parse_args()
     app = application(build_world(asked.seed), os.environ[secret])
-    app[COUNTER] = Counter()
     web.run_app(app, sock=socket.socket(fileno=asked.fd), print=None, access_log=None, shutdown_timeout=1.0)

@@ -46,7 +46,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 def versions(world: World, agency: str) -> tuple[Version, ...]:
     """Every child the agency knows, as it wrote the child down, in the order of its own numbers."""
-    known = [child for child in world.children if _knows(world, agency, child)]
+    mentioned = _mentioned(world, agency)
+    known = [child for child in world.children if _knows(agency, child, mentioned)]
     random.Random(f"{world.seed}/{agency}").shuffle(known)
     written = {child.id: _written(world.seed, agency, child, 1000 + 7 * place) for place, child in enumerate(known)}
     return tuple(written.values())
@@ -57,12 +58,12 @@ def by_child(world: World, agency: str) -> dict[str, Version]:
     return {version.child.id: version for version in versions(world, agency)}
 
 
-def _knows(world: World, agency: str, child: Child) -> bool:
+def _knows(agency: str, child: Child, mentioned: set[str]) -> bool:
     if agency == "northshire-nhs":
         return True
     if agency == "hillview-school":
         return child.hillview
-    return agency in child.shield_at or child.id in _mentioned(world, agency)
+    return agency in child.shield_at or child.id in mentioned
 
 
 def _mentioned(world: World, agency: str) -> set[str]:

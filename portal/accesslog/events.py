@@ -1,6 +1,7 @@
 """The events of the access log and their exact bytes: canonical JSON, leaf, link (CONTRACTS C6).
 
-A builder gives what an event says; the store adds ``v``, ``log``, ``index`` and ``at``. Nothing here does I/O.
+A builder gives what an event says, or raises ValueError when that has no canonical form; the store adds ``v``, ``log``, ``index``
+and ``at``. Nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -35,10 +36,12 @@ def canonical(value: object) -> bytes:
     Raises ValueError (never naming the value) for null, floats, other integers, keys that are not ASCII, and lone surrogates.
     """
     _check(value)
-    try:
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        raise ValueError("an event holds text that is not Unicode") from None
+    return encoded(value)
+
+
+def encoded(value: object) -> bytes:
+    """The canonical form of what is known to have one: a draft has been checked when it was made."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def leaf(body: bytes) -> bytes:
@@ -87,6 +90,7 @@ def intent(
     if question.reason:
         facts["reason"] = {"committed": digests.reason(nonce, question.reason)}
     identifiers = identifiers_of(question.subject)
+    _check(facts)
     return lambda at: {**facts, "subject": _unique(pseudonyms.of(each, at) for each in identifiers)}
 
 
@@ -113,6 +117,7 @@ def conclusion(
         ],
     }
     matched = manifest.matched
+    _check([facts, [each.source for each in matched]])
     return lambda at: {**facts, "matched": _unique(pseudonyms.of(each.identifier, at, source=each.source) for each in matched)}
 
 
@@ -121,6 +126,7 @@ def refusal(*, nonce: bytes, practitioner: Practitioner, why: str) -> Draft:
     if not _REFUSALS.fullmatch(why):
         raise ValueError("a refusal's why is role, agency, overreach, or a CV4xx or CV6xx id")
     facts: Facts = {"type": "refusal", "nonce": nonce.hex(), "actor": _actor(practitioner), "why": why}
+    _check(facts)
     return lambda at: facts
 
 
@@ -130,6 +136,7 @@ def change(*, nonce: bytes, actor: Practitioner | None, log: str, what: str, id:
         raise ValueError(f"a change is one of {', '.join(sorted(CHANGES))}")
     facts = {"type": "change", "nonce": nonce.hex(), "actor": _actor(actor) if actor else {"portal": log}, "what": what, "id": id}
     facts |= _present(version=version, hash=hash)
+    _check(facts)
     return lambda at: facts
 
 
@@ -163,9 +170,12 @@ def _unique(entries: Iterable[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def _check(value: object) -> None:
-    if isinstance(value, str | bool):
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
+            raise ValueError("an event holds text that is not Unicode")
+    elif isinstance(value, bool):
         return
-    if isinstance(value, int):
+    elif isinstance(value, int):
         if not -_LARGEST < value < _LARGEST:
             raise ValueError("an event holds an integer of 2^53 or more")
     elif isinstance(value, Mapping):

@@ -91,11 +91,7 @@ class AccessLog:
         await asyncio.to_thread(self._store.close)
 
     async def _single(self, draft: events.Draft) -> Receipt:
-        return self._receipt("", await _settled(self._append(draft)))
-
-    def _append(self, draft: events.Draft, *, bounded: bool = True) -> asyncio.Future[Entry]:
-        events.canonical(draft(self.now()))  # what cannot be written is found here, not in a batch with others
-        return self._store.append(draft, bounded=bounded)
+        return self._receipt("", await _settled(self._store.append(draft)))
 
     def _receipt(self, access: str, entry: Entry) -> Receipt:
         return Receipt(access=access, log=self.id, index=entry.index, leaf=entry.leaf)
@@ -135,7 +131,7 @@ class Access:
         if self._entered:
             raise AccessMisused("an access is entered once")
         self._entered = True
-        written = self._log._append(self._intent())
+        written = self._log._store.append(self._intent())
         try:
             await _settled(written)
         except asyncio.CancelledError:
@@ -164,7 +160,7 @@ class Access:
 
     def _end(self, draft: events.Draft) -> asyncio.Future[Entry]:
         """Queue the conclusion. From here on it counts, whatever happens to the one who waits for it."""
-        written = self._log._append(draft, bounded=False)
+        written = self._log._store.append(draft, bounded=False)
         self._ended = True
         return written
 

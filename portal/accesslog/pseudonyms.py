@@ -80,12 +80,16 @@ class Pseudonyms:
         """
         system, value = identifier.system, self._normal(identifier)
         epoch = epoch_of(at, self._epoch)
-        if epoch not in self._epoch_keys:
-            self._epoch_keys = {epoch: derived(self._key, epoch)}
         message = b"\x00".join((_bytes(system), _bytes(value)))
-        pseudonym = hmac.new(self._epoch_keys[epoch], message, hashlib.sha256).hexdigest()
+        pseudonym = hmac.new(self._key_of(epoch), message, hashlib.sha256).hexdigest()
         shown = system if system in self._systems else OTHER
         return {"system": shown, "epoch": epoch, "pseudonym": pseudonym, **more}
+
+    def _key_of(self, epoch: str) -> bytes:
+        # Two threads come here; each may derive the key once more, neither may find it gone.
+        key = self._epoch_keys.get(epoch) or derived(self._key, epoch)
+        self._epoch_keys = {epoch: key}
+        return key
 
     def _normal(self, identifier: Identifier) -> str:
         if identifier.system != DEMOGRAPHICS or identifier.value.count(_SEPARATOR) != 2:

@@ -86,7 +86,10 @@ def _key(name: str, reference: str, state: Path, *, first_use: bool) -> bytes | 
     try:
         text = secret(reference, state)
     except KeyError:
-        return _gone(name, f"the variable {reference[4:]} is not set")
+        unset = f"the variable {reference[4:]} is not set"
+        if not first_use:
+            return _gone(name, unset)
+        return Mistake(id="CV703", message=f"log.{name} cannot be read: {unset}.", hint="Make a key with: openssl rand -hex 32")
     except (OSError, UnicodeDecodeError):
         return Mistake(id="CV703", message=f"log.{name} cannot be read.", hint=f"See {reference}: its owner, mode and content.")
     if not _HEX_KEY.fullmatch(text.strip()):

@@ -33,6 +33,8 @@ from portal.accesslog.errors import LogUnavailable
 QUEUE_LIMIT = 4096
 #: As many events share one commit at most.
 BATCH_LIMIT = 256
+#: After a failure the disk is tried again every so many seconds, so that a portal nobody is sent to any more finds its way back.
+PROBE_AFTER = 1.0
 
 _log = structlog.get_logger(__name__)
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON")
@@ -75,6 +77,7 @@ class Store:
         self.path = path
         self.log = log
         self.limit = limit
+        self.probe_after = PROBE_AFTER
         self.healthy = True
         self.commits = 0
         self.tail = Tail()
@@ -164,7 +167,7 @@ class Store:
             self._changed.notify()
 
     def _run(self) -> None:
-        while batch := self._next():
+        while (batch := self._next()) is not None:
             try:
                 entries = self._write([each.draft for each in batch])
             except Exception as error:  # whatever it was, nobody may believe that it was written
@@ -172,15 +175,22 @@ class Store:
             else:
                 self._succeed(batch, entries)
 
-    def _next(self) -> list[_Waiting]:
+    def _next(self) -> list[_Waiting] | None:
+        """What waits, in order; an empty batch when it is time to try the disk again, None when the log is closing and all is done."""
         with self._changed:
             while not self._waiting and not self._closing:
-                self._changed.wait()
+                if not self._changed.wait(None if self.healthy else self.probe_after):
+                    return []
+            if not self._waiting:
+                return None
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_LIMIT))]
 
     def _write(self, drafts: Sequence[events.Draft]) -> list[Entry]:
         if self._connection is None:
             self._connection, self.tail = self._connect()
+        if not drafts:
+            self._connection.execute("pragma user_version = 1")  # a page on its way to the disk and back, and no event
+            return []
         tail = self.tail
         rows: list[_Row] = []
         for draft in drafts:
@@ -195,7 +205,7 @@ class Store:
     def _row(self, draft: events.Draft, tail: Tail) -> tuple[_Row, Tail]:
         index, at = tail.index + 1, _not_before(self._clock(), tail.at)
         event = {**draft(at), "v": events.VERSION, "log": self.log, "index": index, "at": events.stamp(at)}
-        body = events.canonical(event)
+        body = events.encoded(event)
         leaf = events.leaf(body)
         link = events.link(tail.link, leaf)
         return (index, event.get("access"), event["type"], body, leaf, link), Tail(index, link, at)

@@ -55,8 +55,6 @@ BY_VARIABLE = frozenset({"subject", "reason", "breakGlass"})
 _INTROSPECTION = frozenset({"__schema", "__type"})
 
 
-
-
 def _named(rule: type[ASTValidationRule]) -> type[ASTValidationRule]:
     """A rule that notes its name on the errors it finds: the name can be shown, the error's own words cannot."""
 
@@ -268,7 +266,8 @@ def _misfit(schema: GraphQLSchema, ast: DocumentNode, error: GraphQLError) -> Re
     rule = (error.extensions or {}).get("rule", "limit")
     where = f", on type {found.type_name}" if found.type_name else ""
     places = [(place.line, place.column) for place in error.locations or ()]
-    return RequestError("CV411", f"The document does not fit this API: see this {what}{where} (rule {rule}).", locations=places, path=found.path)
+    message = f"The document does not fit this API: see this {what}{where} (rule {rule})."
+    return RequestError("CV411", message, locations=places, path=found.path)
 
 
 def _places(node: Node) -> list[tuple[int, int]]:

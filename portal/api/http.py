@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 import structlog
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, execute
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -85,7 +85,7 @@ class GraphQLEndpoint:
         media = negotiate(request.headers.get("accept")) or JSON
         try:
             response = await self._respond(request)
-        except ClientLeft:
+        except (ClientLeft, ClientDisconnect):
             response = Response(status_code=499)
         except PortalError as error:
             response = refusal(error, media)
@@ -165,8 +165,8 @@ async def _read(request: Request) -> Asked:
 
 
 def _announced(request: Request) -> int:
-    length = request.headers.get("content-length", "0")
-    return int(length) if length.isdecimal() and len(length) < 12 else 0 if not length else MOST_BYTES + 1
+    length = request.headers.get("content-length") or "0"
+    return int(length) if length.isdecimal() and len(length) < 12 else MOST_BYTES + 1
 
 
 def _too_long() -> PortalError:

@@ -50,6 +50,11 @@ class RunningDemo:
         """The six systems by source id: each can be stopped, killed, suspended, started again, and asked how often it was asked."""
         return self._agencies.sources
 
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The process ids of everything that was started, whether it still runs or not."""
+        return (self._issuer.pid, *(source.process.pid for source in self.sources.values() if source.process))
+
     def source(self, id: str) -> RunningSource:
         """One system. Raises KeyError."""
         return self._agencies.sources[id]

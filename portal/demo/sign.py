@@ -7,7 +7,6 @@ What is written is the same every time, so that a test can tell whether the comm
 from __future__ import annotations
 
 import hashlib
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,9 +40,7 @@ def sign_all(folder: Path) -> list[Path]:
     for text in texts:
         text.write_bytes(fair_copy(text.read_bytes(), str(text)))
         text.with_name(f"{text.stem}.signed.toml").unlink(missing_ok=True)
-    # The vocabulary does not depend on who the identity provider is.
-    os.environ.setdefault("DEMO_ISSUER", "https://id.northshire.example")
-    federation = load_federation(folder, load_standard())
+    federation = load_federation(folder, load_standard(), environment=False)
     for agreement in federation.agreements.all:
         for partner in agreement.header.partners:
             sign_off(Path(agreement.file), federation.vocabulary, partner, KEY_ID, partner_key(partner), ROLES[partner], _AT)

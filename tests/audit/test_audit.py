@@ -13,6 +13,7 @@ from typing import Any
 
 from portal.api.http import GraphQLEndpoint
 from tests.portal.entrance import answer, schema, serving, standing
+from tests.portal.issuer import running_issuer
 
 MODULES = os.environ.get("AUDIT_MODULES")
 #: What asks for GET, which is refused here: a child's details travel in bodies only.
@@ -32,7 +33,11 @@ async def audit(url: str, token: str) -> list[dict[str, Any]]:
 if MODULES:
 
     async def test_every_must_and_should_of_the_audit_passes(tmp_path: Path) -> None:
-        async with standing(tmp_path) as (portal, issuer), serving(GraphQLEndpoint(portal, schema(), answer, introspection=True)) as url:
+        async with (
+            running_issuer() as issuer,
+            standing(tmp_path, issuer) as portal,
+            serving(GraphQLEndpoint(portal, schema(), answer, introspection=True)) as url,
+        ):
             findings = await audit(f"{url}/graphql", issuer.token())
         assert len(findings) == 61
         assert {each["id"] for each in findings if each["status"] != "ok"} <= GET

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, closing
@@ -48,7 +49,7 @@ from portal.model import (
     Section,
     SourceOutcome,
 )
-from tests.portal.issuer import Issuer, running_issuer
+from tests.portal.issuer import Issuer
 
 AT = datetime(2026, 11, 22, 10, 42, 7, 123456, tzinfo=UTC)
 JO = {"identifiers": [{"system": "nhs_number", "value": "999 000 0018"}], "familyName": "Ash", "birthDate": "2014-02-03"}
@@ -171,31 +172,36 @@ def view(question: Question) -> ChildView:
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
     """A real server on loopback; gives its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, server_header=False, lifespan="off")
+    listener = socket.create_server(("127.0.0.1", 0))  # whoever comes before the server is ready waits here
+    config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off")
     server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
+    running = asyncio.create_task(server.serve([listener]))
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         await running
 
 
+class Front:
+    """One server for many tests: whatever application stands behind it now answers."""
+
+    behind: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.behind(scope, receive, send)
+
+
 @asynccontextmanager
-async def standing(state: Path) -> AsyncIterator[tuple[Standing, Issuer]]:
+async def standing(state: Path, issuer: Issuer) -> AsyncIterator[Standing]:
+    """A portal that keeps its access log in ``state`` and believes ``issuer``."""
     settings = LogSettings(url="sqlite:access.db", pseudonym_key="file:keys/pseudonym", digest_key="file:keys/digest")
-    async with running_issuer() as issuer:
-        log = await AccessLog.open(settings, "northshire/1", state, lambda: AT)
-        identity = Identity(
-            [issuer.settings()], agencies=("hillview-school", "northshire-police", "northshire-council"), roles=("named_person", "auditor")
-        )
-        try:
-            yield Standing(log=log, identity=identity), issuer
-        finally:
-            await log.close()
+    log = await AccessLog.open(settings, "northshire/1", state, lambda: AT)
+    agencies, roles = ("hillview-school", "northshire-police", "northshire-council"), ("named_person", "auditor")
+    try:
+        yield Standing(log=log, identity=Identity([issuer.settings()], agencies, roles))
+    finally:
+        await log.close()
 
 
 def without_sources(bare: Standing, issuer: Issuer) -> Portal:
@@ -241,7 +247,9 @@ class Door:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         chosen = {"Content-Type": "application/json", "Authorization": self.bearer, "Accept": GRAPHQL} | dict(headers or {})
         sent = {name: value for name, value in chosen.items() if value is not None}
-        async with self.session.request(method, self.url, data=data, headers=sent, skip_auto_headers=("Accept", "Content-Type")) as response:
+        async with self.session.request(
+            method, self.url, data=data, headers=sent, skip_auto_headers=("Accept", "Content-Type")
+        ) as response:
             return Reply(response.status, dict(response.headers), await response.read())
 
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None, headers: Mapping[str, str | None] | None = None) -> Reply:

@@ -615,6 +615,20 @@ async def _ask_much(log: AccessLog, inside: asyncio.Event) -> None:
         await access.conclude(VIEW)
 
 
+async def test_a_log_that_failed_finds_its_way_back_without_a_question(tmp_path: Path) -> None:
+    """A portal that is not ready is sent no questions, so it cannot wait for one."""
+    async with opened(tmp_path) as log:
+        await ask(log)
+        log._store.probe_after = 0.02
+        _fill(log)
+        with pytest.raises(LogUnavailable):
+            await _ask_much(log, asyncio.Event())
+        assert not log.healthy
+        await asyncio.sleep(0.5)
+        assert log.healthy
+    assert check(tmp_path / "access.db").events == 2
+
+
 async def test_a_view_whose_conclusion_cannot_be_written_is_not_given_back(tmp_path: Path) -> None:
     released: list[ChildView] = []
     async with opened(tmp_path) as log:
@@ -804,12 +818,14 @@ async def test_keys_can_come_from_the_environment(tmp_path: Path, monkeypatch: p
     settings = LogSettings(url="sqlite:logs/access.db", pseudonym_key="env:CV_PSEUDONYM", digest_key="env:CV_DIGEST", epoch="month")
     with pytest.raises(ConfigurationError) as refused:
         await AccessLog.open(settings, LOG, tmp_path, Clock())
-    assert [each.id for each in refused.value.mistakes] == ["CV705", "CV705"], "every mistake at once"
+    assert [each.id for each in refused.value.mistakes] == ["CV703", "CV703"], "every mistake at once"
     monkeypatch.setenv("CV_PSEUDONYM", "ab" * 32)
     monkeypatch.setenv("CV_DIGEST", "cd" * 32)
     async with opened(tmp_path, settings=settings, systems=["hillview-mis"]) as log:
         await ask(log)
-    assert (tmp_path / "logs/access.db").exists()
+    monkeypatch.delenv("CV_DIGEST")
+    with pytest.raises(ConfigurationError, match="CV705"):
+        await AccessLog.open(settings, LOG, tmp_path, Clock())
 
 
 @pytest.mark.parametrize("content", ["", "abc", "zz" * 32, "ab" * 33])

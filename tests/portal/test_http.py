@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
@@ -17,12 +17,12 @@ from structlog.testing import capture_logs
 from portal.accesslog import LogUnavailable
 from portal.api.accept import negotiate
 from portal.api.documents import MOST_TOKENS
-from portal.api.http import MOST_BYTES, GraphQLEndpoint
+from portal.api.http import MOST_BYTES, ClientLeft, GraphQLEndpoint, unless_left
 from portal.app import Discreet, create_app
 from portal.gateway import Portal
 from portal.model import ChildView
-from tests.portal.entrance import ASK, GRAPHQL, JO, Door, Standing, answer, events, schema, serving, standing, without_sources
-from tests.portal.issuer import Issuer
+from tests.portal.entrance import ASK, GRAPHQL, JO, Door, Front, Standing, answer, events, schema, serving, standing, without_sources
+from tests.portal.issuer import Issuer, running_issuer
 
 JSON = "application/json"
 PLAIN = {"Accept": JSON}
@@ -38,14 +38,28 @@ class House:
         return [f"{event['type']}:{event.get('ended') or event.get('why') or ''}".rstrip(":") for event in events(self.state)]
 
 
+class Street(NamedTuple):
+    """What all tests share: a server, a sign-in service, a client."""
+
+    front: Front
+    url: str
+    issuer: Issuer
+    session: aiohttp.ClientSession
+
+
+@pytest_asyncio.fixture(scope="module")
+async def street() -> AsyncIterator[Street]:
+    front = Front()
+    async with running_issuer() as issuer, serving(front) as url, aiohttp.ClientSession() as session:
+        yield Street(front, url, issuer, session)
+
+
 @pytest_asyncio.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with (
-        standing(tmp_path) as (portal, issuer),
-        serving(GraphQLEndpoint(portal, schema(), answer, introspection=True)) as url,
-        aiohttp.ClientSession() as session,
-    ):
-        yield House(portal, issuer, Door(url, issuer.bearer(), session), tmp_path)
+async def house(street: Street, tmp_path: Path) -> AsyncIterator[House]:
+    async with standing(tmp_path, street.issuer) as portal:
+        street.front.behind = GraphQLEndpoint(portal, schema(), answer, introspection=True)
+        street.issuer.up = True
+        yield House(portal, street.issuer, Door(street.url, street.issuer.bearer(), street.session), tmp_path)
 
 
 # What goes in and out
@@ -105,7 +119,14 @@ async def test_head_is_answered_without_a_body(house: House) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [None, "text/plain", "application/graphql", "application/x-www-form-urlencoded", "multipart/form-data", "application/json; charset=latin-1"],
+    [
+        None,
+        "text/plain",
+        "application/graphql",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/json; charset=latin-1",
+    ],
 )
 async def test_a_body_that_is_not_declared_to_be_json_is_415(house: House, kind: str | None) -> None:
     reply = await house.door.ask("{ __typename }", headers={"Content-Type": kind})
@@ -154,7 +175,8 @@ async def test_a_malformed_request_is_400_whatever_the_client_takes(house: House
 
 
 @pytest.mark.parametrize(
-    "more", [{}, {"operationName": None}, {"operationName": "A"}, {"variables": {}}, {"variables": None}, {"extensions": {"a": {}}}, {"x": 1}]
+    "more",
+    [{}, {"operationName": None}, {"operationName": "A"}, {"variables": {}}, {"variables": None}, {"extensions": {"a": {}}}, {"x": 1}],
 )
 async def test_optional_parts_may_be_there_null_or_absent(house: House, more: dict[str, Any]) -> None:
     reply = await house.door.send({"query": "query A { __typename }"} | more)
@@ -199,17 +221,20 @@ async def test_a_body_beyond_64_kib_is_413_announced_or_not(house: House) -> Non
 
 
 async def test_nothing_may_be_kept_and_no_cookie_is_set(house: House) -> None:
-    for reply in (await house.door.ask(ASK, {"subject": JO}), await house.door.ask("{"), await house.door.ask("{x}", headers={"Authorization": None})):
+    for reply in (
+        await house.door.ask(ASK, {"subject": JO}),
+        await house.door.ask("{"),
+        await house.door.ask("{x}", headers={"Authorization": None}),
+    ):
         assert reply.headers["Cache-Control"] == "no-store"
         assert "Set-Cookie" not in reply.headers
 
 
 @pytest.mark.parametrize("target", ["__schema { queryType { name } }", '__type(name: "ChildView") { name }'])
-async def test_the_api_may_be_asked_about_itself_only_where_that_is_switched_on(house: House, target: str) -> None:
+async def test_the_api_may_be_asked_about_itself_only_where_that_is_switched_on(street: Street, house: House, target: str) -> None:
     assert (await house.door.ask(f"{{ {target} }}")).status == 200
-    closed = GraphQLEndpoint(house.portal, schema(), answer)
-    async with serving(closed) as url:
-        reply = await Door(url, house.door.bearer, house.door.session).ask(f"{{ {target} }}")
+    street.front.behind = GraphQLEndpoint(house.portal, schema(), answer)
+    reply = await house.door.ask(f"{{ {target} }}")
     assert (reply.status, reply.code) == (400, "CV419")
 
 
@@ -248,7 +273,9 @@ async def test_a_silent_sign_in_service_is_503_with_the_time_to_wait(house: Hous
 # One child, one access
 
 
-@pytest.mark.parametrize("query", ["{ __typename }", "{ purposes { id } sources { id } agreements { id } }", '{ explain(purpose: "x") { words } }'])
+@pytest.mark.parametrize(
+    "query", ["{ __typename }", "{ purposes { id } sources { id } agreements { id } }", '{ explain(purpose: "x") { words } }']
+)
 async def test_what_concerns_no_child_writes_no_event(house: House, query: str) -> None:
     assert (await house.door.ask(query)).status == 200
     assert events(house.state) == []
@@ -258,7 +285,8 @@ TWO = {
     "alias": "{ a: child(subject: $subject, purpose: $p) { purpose } b: child(subject: $subject, purpose: $p) { purpose } }",
     "fragment": "{ a: child(subject: $subject, purpose: $p) { purpose } ...F } "
     "fragment F on Query { b: child(subject: $subject, purpose: $p) { purpose } }",
-    "included": "{ a: child(subject: $subject, purpose: $p) { purpose } b: child(subject: $subject, purpose: $p) @include(if: true) { purpose } }",
+    "included": "{ a: child(subject: $subject, purpose: $p) { purpose } "
+    "b: child(subject: $subject, purpose: $p) @include(if: true) { purpose } }",
 }
 HEAD = "query Q($subject: SubjectInput!, $p: ID!) "
 WITH = {"subject": JO, "p": "child-protection"}
@@ -273,7 +301,10 @@ async def test_a_second_child_is_refused_and_the_refusal_logged(house: House, fo
 
 
 async def test_a_second_child_that_is_skipped_does_not_count(house: House) -> None:
-    one = HEAD + "{ a: child(subject: $subject, purpose: $p) { purpose } b: child(subject: $subject, purpose: $p) @skip(if: true) { purpose } }"
+    one = (
+        HEAD
+        + "{ a: child(subject: $subject, purpose: $p) { purpose } b: child(subject: $subject, purpose: $p) @skip(if: true) { purpose } }"
+    )
     assert (await house.door.ask(one, WITH)).body["data"] == {"a": {"purpose": "child-protection"}}
     merged = HEAD + "{ child(subject: $subject, purpose: $p) { purpose } child(subject: $subject, purpose: $p) { asOf } }"
     assert set((await house.door.ask(merged, WITH)).body["data"]["child"]) == {"purpose", "asOf"}
@@ -289,26 +320,26 @@ async def test_a_child_that_is_skipped_is_not_asked_about(house: House) -> None:
     assert events(house.state) == []
 
 
+ABOUT = 'query Q($s: SubjectInput!%s) { child(subject: $s, purpose: "p"%s) { purpose } }'
+LITERAL_GLASS = ', breakGlass: {reason: "a", words: "Zyx"}'
+IN_FRAGMENT = 'query Q($s: SubjectInput!) { ...F } fragment F on Query { child(subject: $s, purpose: "p", reason: "Zyx") { purpose } }'
+SKIPPED = 'query Q($s: SubjectInput!) { child(subject: $s, purpose: "p", reason: "Zyx") @skip(if: true) { purpose } }'
 REFUSED = [
     ('{ child(subject: {givenName: "Zyx"}, purpose: "p") { purpose } }', {}, "CV413"),
     ('query Q($n: String) { child(subject: {givenName: $n}, purpose: "p") { purpose } }', {"n": "Zyx"}, "CV413"),
     ('query Q($s: SubjectInput! = {givenName: "Zyx"}) { child(subject: $s, purpose: "p") { purpose } }', {}, "CV413"),
-    ('query Q($s: SubjectInput!) { child(subject: $s, purpose: "p", reason: "Zyx") { purpose } }', {"s": JO}, "CV413"),
-    ('query Q($s: SubjectInput!, $r: String = "Zyx") { child(subject: $s, purpose: "p", reason: $r) { purpose } }', {"s": JO}, "CV413"),
-    ('query Q($s: SubjectInput!) { child(subject: $s, purpose: "p", breakGlass: {reason: "a", words: "Zyx"}) { purpose } }', {"s": JO}, "CV413"),
-    ('query Q($s: SubjectInput!) { ...F } fragment F on Query { child(subject: $s, purpose: "p", reason: "Zyx") { purpose } }', {"s": JO}, "CV413"),
-    ('query Q($s: SubjectInput!) { child(subject: $s, purpose: "p", reason: "Zyx") @skip(if: true) { purpose } }', {"s": JO}, "CV413"),
+    (ABOUT % ("", ', reason: "Zyx"'), {"s": JO}, "CV413"),
+    (ABOUT % (', $r: String = "Zyx"', ", reason: $r"), {"s": JO}, "CV413"),
+    (ABOUT % ("", LITERAL_GLASS), {"s": JO}, "CV413"),
+    (IN_FRAGMENT, {"s": JO}, "CV413"),
+    (SKIPPED, {"s": JO}, "CV413"),
     (ASK, {"subject": {"givenName": "Zyx"}}, "CV420"),
     (ASK, {"subject": {"identifiers": [{"system": "nhs_number", "value": "9990000018"}]}}, "CV420"),
     (ASK, {"subject": JO | {"identifiers": [{"system": "nhs_number", "value": "9990000019"}]}}, "CV421"),
     (ASK, {"subject": JO | {"identifiers": [{"system": "Zyx", "value": "1"}]}}, "CV421"),
     (ASK, {"subject": JO | {"givenName": "Zyx" * 70}}, "CV422"),
-    ('query Q($s: SubjectInput!, $c: [ID!]) { child(subject: $s, purpose: "p", chosen: $c) { purpose } }', {"s": JO, "c": ["Zyx"]}, "CV601"),
-    (
-        'query Q($s: SubjectInput!, $b: BreakGlassInput) { child(subject: $s, purpose: "p", breakGlass: $b) { purpose } }',
-        {"s": JO, "b": {"reason": "Zyx", "words": "Zyx"}},
-        "CV424",
-    ),
+    (ABOUT % (", $c: [ID!]", ", chosen: $c"), {"s": JO, "c": ["Zyx"]}, "CV601"),
+    (ABOUT % (", $b: BreakGlassInput", ", breakGlass: $b"), {"s": JO, "b": {"reason": "Zyx", "words": "Zyx"}}, "CV424"),
 ]
 
 
@@ -336,14 +367,14 @@ UNFIT: list[tuple[str, dict[str, Any]]] = [
     ('{ agreements(inForceOn: "Zyx") { id } }', {}),
     ('{ explain(purpose: "Zyx" { words } }', {}),
     ('{ wellbeingConcern(a: "Zyx") { id } }', {}),
-    ('{ Zyx }', {}),
-    ('{ purposes { Zyx: idd } }', {}),
-    ('{ purposes { id(Zyx: 1) } }', {}),
-    ('{ purposes { id @Zyx } }', {}),
-    ('{ purposes { ...Zyx } }', {}),
-    ('{ purposes { ... on Zyx { id } } }', {}),
-    ('query ($Zyx: Zyx) { __typename }', {}),
-    ('query { explain(purpose: $Zyx) { words } }', {}),
+    ("{ Zyx }", {}),
+    ("{ purposes { Zyx: idd } }", {}),
+    ("{ purposes { id(Zyx: 1) } }", {}),
+    ("{ purposes { id @Zyx } }", {}),
+    ("{ purposes { ...Zyx } }", {}),
+    ("{ purposes { ... on Zyx { id } } }", {}),
+    ("query ($Zyx: Zyx) { __typename }", {}),
+    ("query { explain(purpose: $Zyx) { words } }", {}),
 ]
 
 
@@ -391,6 +422,69 @@ async def test_a_client_that_leaves_ends_the_work_and_the_log_says_so(house: Hou
             break
         await asyncio.sleep(0.01)
     assert house.types() == ["intent", "conclusion:client-left"]
+
+
+async def test_the_end_of_cancelled_work_is_waited_for() -> None:
+    begun, ended = asyncio.Event(), []
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.02)
+            ended.append("concluded")
+
+    async def leave() -> dict[str, Any]:
+        await begun.wait()
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(ClientLeft):
+        await unless_left(work(), leave)
+    assert ended == ["concluded"]
+
+
+async def test_a_server_that_stops_waits_for_the_end_of_the_work_too() -> None:
+    begun, ended = asyncio.Event(), []
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.05)
+            ended.append("concluded")
+
+    async def stay() -> dict[str, Any]:
+        await asyncio.sleep(30)
+        return {"type": "http.disconnect"}
+
+    serving_one = asyncio.create_task(unless_left(work(), stay))
+    await begun.wait()
+    for _ in range(3):
+        serving_one.cancel()
+        await asyncio.sleep(0.01)
+    with pytest.raises(asyncio.CancelledError):
+        await serving_one
+    assert ended == ["concluded"]
+
+
+async def test_a_client_that_leaves_while_it_still_speaks_is_no_failure_of_ours(house: House) -> None:
+    address = house.door.url.removeprefix("http://").removesuffix("/graphql")
+    host, port = address.split(":")
+    with capture_logs() as told:
+        _, writer = await asyncio.open_connection(host, int(port))
+        head = (
+            f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nAuthorization: {house.door.bearer}\r\nContent-Length: 99\r\n\r\n"
+        )
+        writer.write(head.encode() + b'{"query"')
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(0.05)
+    assert told == []
+    assert (await house.door.ask("{ __typename }")).status == 200
 
 
 async def test_an_answer_that_fails_says_nothing_of_why(house: House) -> None:
@@ -477,12 +571,12 @@ def test_negotiation_is_by_the_most_exact_name() -> None:
 
 
 @pytest_asyncio.fixture
-async def whole(tmp_path: Path) -> AsyncIterator[tuple[Portal, Door, str]]:
+async def whole(street: Street, tmp_path: Path) -> AsyncIterator[tuple[Portal, Door, str]]:
     """The shipped application over a federation that has agencies and no source yet."""
-    async with standing(tmp_path) as (bare, issuer):
-        portal = without_sources(bare, issuer)
-        async with serving(create_app(portal, introspection=True)) as url, aiohttp.ClientSession() as session:
-            yield portal, Door(url, issuer.bearer(), session), url
+    async with standing(tmp_path, street.issuer) as bare:
+        portal = without_sources(bare, street.issuer)
+        street.front.behind = create_app(portal, introspection=True)
+        yield portal, Door(street.url, street.issuer.bearer(), street.session), street.url
 
 
 async def test_the_shipped_application_answers_through_the_whole_path(whole: tuple[Portal, Door, str], tmp_path: Path) -> None:
@@ -534,12 +628,13 @@ async def test_an_unknown_address_says_nothing(whole: tuple[Portal, Door, str]) 
         assert (response.status, await response.text()) == (404, "Not Found")
 
 
-async def test_exceptions_of_pages_keep_their_words_to_themselves() -> None:
+async def test_exceptions_of_pages_keep_their_words_to_themselves(street: Street) -> None:
     async def broken(scope: Any, receive: Any, send: Any) -> None:
         raise ValueError("Jo Ash lives at 1 Zyx Street")
 
+    street.front.behind = Discreet(broken)
     with capture_logs() as told:
-        async with serving(Discreet(broken)) as url, aiohttp.ClientSession() as session, session.get(url) as response:
+        async with street.session.get(street.url) as response:
             text = await response.text()
     assert response.status == 500
     assert "CV901" in text

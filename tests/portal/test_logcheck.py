@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -294,3 +295,25 @@ def test_it_runs_from_its_file_alone(log: Path, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "CV725 entry 2: The column for 'type' is not what the body says." in done.stdout
     assert run().returncode == 2
+
+
+def test_the_search_by_hand_of_the_reference_finds_both_events_of_an_access(sound: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/reference/access-log.md").read_text("utf-8")
+    program = text.split("```python\n")[1].split("```")[0]
+    arguments = [str(sound), str(sound.parent / "keys/pseudonym"), "nhs_number"]
+
+    def run(number: str) -> list[str]:
+        command = [sys.executable, "-I", "-c", program, *arguments, number]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+
+    assert [line.split()[1] for line in run("9990000018")] == ["intent", "conclusion"] * 3
+    assert run("9990000026") == []
+
+
+def test_every_id_is_in_the_reference() -> None:
+    root = Path(__file__).parents[2]
+    text = (root / "docs/reference/access-log.md").read_text("utf-8")
+    sources = [root / "portal/logcheck.py", *(root / "portal/accesslog").glob("*.py")]
+    ids = {found for path in sources for found in re.findall(r"CV[79]\d\d", path.read_text("utf-8"))}
+    assert {id for id in ids if id not in text} == set()
+    assert len(ids) > 20

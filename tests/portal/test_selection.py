@@ -36,7 +36,9 @@ def asked(body: str, more: str = "", variables: dict[str, Any] | None = None, so
     return of(f'{head} {{ child(subject: $s, purpose: "child-protection") {{ {body} }} }} {more}', {"s": JO} | (variables or {}), sources)
 
 
-def of(text: str, variables: dict[str, Any], sources: tuple[str, ...] = (), name: str | None = None, introspection: bool = True) -> Question:
+def of(
+    text: str, variables: dict[str, Any], sources: tuple[str, ...] = (), name: str | None = None, introspection: bool = True
+) -> Question:
     document = Documents(schema(), introspection).read(text)
     return question(schema(), standard(), document, select(schema(), document, name, variables), sources)
 

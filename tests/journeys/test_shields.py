@@ -1,0 +1,131 @@
+"""Two shields. IDENTITY: exists for nobody not cleared. LOCATION: the record is visible, the place is not, in nobody's view but the cleared."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from connectors.release import HELD_PLACE
+from connectors.simulated.people import Child
+from portal.demo import PERSONAS
+from tests.journeys.northshire import Answered, Northshire, standard, typed
+
+#: Nobody of this name, number and birth date is known to any agency of Northshire.
+UNKNOWN = {
+    "givenName": "Nobody",
+    "familyName": "Hereabouts",
+    "birthDate": "2016-08-22",
+    "addresses": [{"postcode": "NS1 6DE"}],
+    "identifiers": [{"system": "nhs_number", "value": "9990000018"}],
+}
+ASKERS = [id for id, persona in PERSONAS.items() if persona.roles[0] in ("named_person", "health_visitor", "social_worker", "police_officer")]
+
+
+def without_receipt_and_times(answered: Answered) -> Any:
+    view = dict(answered.view)
+    view.pop("receipt")
+    view.pop("asOf")
+    return view
+
+
+def places(child: Child) -> set[str]:
+    return {child.home.line, child.home.town, child.home.postcode, child.home.postcode.replace(" ", "")}
+
+
+def placed_fields(view: Any) -> list[str]:
+    """Every field of every record that stands for a place and has a value."""
+    locations = {name for kind in standard().kinds.values() for name, field in kind.fields.items() if field.location}
+    sections = [section for section in view.values() if isinstance(section, dict) and "records" in section]
+    told = [name for section in sections for record in section["records"] for name in locations if record.get(name) not in (None, [])]
+    return told + [field["field"] for field in view["demographics"]["fields"] if field["field"] in locations]
+
+
+@pytest.mark.parametrize("who", ["morag", "hamida", "lennox"])
+@pytest.mark.parametrize("child", ["morven", "erin-before"])
+async def test_a_child_under_an_identity_shield_answers_as_one_nobody_knows(northshire: Northshire, who: str, child: str) -> None:
+    shielded = await northshire.ask(who, typed(northshire.child(child)))
+    unknown = await northshire.ask(who, UNKNOWN | {"identifiers": [{"system": "chi", "value": _unused_chi(northshire)}]})
+
+    assert without_receipt_and_times(shielded) == without_receipt_and_times(unknown)
+    assert len(shielded.raw) == pytest.approx(len(unknown.raw), abs=8)
+
+
+async def test_the_log_knows_that_it_was_a_shield(northshire: Northshire) -> None:
+    await northshire.ask("morag", typed(northshire.child("morven")))
+
+    outcomes = northshire.events()[-1]["outcomes"]
+
+    assert {each.get("reason") for each in outcomes if each["state"] == "NOTHING_TO_SHOW"} == {"shielded"}
+    assert northshire.events()[-1]["released"] == []
+
+
+async def test_who_is_cleared_by_name_sees_the_child(northshire: Northshire) -> None:
+    answered = await northshire.ask("ewan", typed(northshire.child("morven")))
+
+    assert answered.states["northshire-social-work"] == "ANSWERED"
+
+
+@pytest.mark.parametrize("who", ["morag", "lennox"])
+@pytest.mark.parametrize("child", ["zara", "danylo", "kai"])
+async def test_nothing_tells_where_a_child_under_a_location_shield_is(northshire: Northshire, who: str, child: str) -> None:
+    hidden = northshire.child(child)
+    answered = await northshire.ask(who, typed(hidden))
+
+    assert "ANSWERED" in answered.states.values()
+    assert placed_fields(answered.view) == []
+    assert [place for place in places(hidden) | {"hillview", "Hillview"} if place.encode() in answered.raw] == []
+    assert answered.view["held"] == [{"field": "location", "words": HELD_PLACE}]
+
+
+async def test_who_is_cleared_for_a_place_sees_it_where_the_clause_gives_it(northshire: Northshire) -> None:
+    answered = await northshire.ask("ewan", typed(northshire.child("zara")))
+
+    assert placed_fields(answered.view) != []
+
+
+async def test_a_place_withheld_for_a_shield_reads_as_one_no_clause_gives(northshire: Northshire) -> None:
+    """Constable Lennox is given no place of any child: a shielded child's view has the same held words, in the same order."""
+    shielded = (await northshire.ask("lennox", typed(northshire.child("zara")))).view
+    ordinary = (await northshire.ask("lennox", typed(northshire.child("jo")))).view
+
+    assert shielded["held"] == ordinary["held"]
+    assert _held_words(shielded) <= _held_words(ordinary)
+
+
+async def test_while_a_shield_source_is_silent_no_childs_place_is_shown_to_anybody(northshire: Northshire) -> None:
+    nhs = northshire.demo.source("northshire-nhs")
+    nhs.suspend()
+    try:
+        for who in ("morag", "ewan"):
+            for child in ("jo", "zara", "ruby"):
+                answered = await northshire.ask(who, typed(northshire.child(child)))
+
+                assert placed_fields(answered.view) == []
+                assert answered.view["held"] == [{"field": "location", "words": HELD_PLACE}]
+                assert answered.states["northshire-nhs"] == "TIMED_OUT"
+    finally:
+        nhs.resume()
+
+
+async def test_a_question_too_thin_for_a_shield_source_to_search_by_shows_no_place(northshire: Northshire) -> None:
+    jo = northshire.child("jo")
+    subject = {"familyName": jo.family_name, "identifiers": [{"system": "scn", "value": jo.scn}]}
+    answered = await northshire.ask("morag", subject)
+
+    assert answered.states["hillview" if "hillview" in answered.states else "school"] == "ANSWERED"
+    assert placed_fields(answered.view) == []
+
+
+def _held_words(view: Any) -> set[str]:
+    sections = [section for section in view.values() if isinstance(section, dict) and "records" in section]
+    return {json.dumps(held) for section in sections for record in section["records"] for held in record["held"]}
+
+
+def _unused_chi(northshire: Northshire) -> str:
+    """A valid number of the same day that no child of Northshire has."""
+    from connectors.scalars import valid
+
+    taken = {child.chi for child in northshire.demo.world.children}
+    return next(chi for n in range(10_000) if valid("chi", chi := f"220816{n:04}") and chi not in taken)

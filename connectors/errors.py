@@ -14,8 +14,6 @@ No message here may carry anything about a child: texts name the source, the ste
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 
 

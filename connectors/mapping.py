@@ -25,9 +25,10 @@ Reading = Callable[[Any], Any]
 
 #: Days are those of the place where the agencies are.
 LOCAL = ZoneInfo("Europe/London")
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_PARTIAL_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
-_DAY_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_PARTIAL_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
+_DAY_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _TRUE = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "0"})
 
@@ -202,7 +203,7 @@ def _as_integer(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else UNREADABLE
-    return int(value) if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,18}", value) else UNREADABLE
+    return int(value) if isinstance(value, str) and _INTEGER.fullmatch(value) else UNREADABLE
 
 
 def _as_boolean(value: Any) -> Any:

@@ -118,7 +118,8 @@ def person_table(source: str, document: Document, cut: Callable[[str], Path], id
             identifiers[system] = take
     own = cut(raw["id"]) if isinstance(raw.get("id"), str) else ()
     if not own:
-        mistakes.append(document.mistake(id, "person.id must name where the person's own id stands.", "person", "id"))
+        where = ("person", "id") if "id" in raw else ("person",)
+        mistakes.append(document.mistake(id, "person.id must name where the person's own id stands.", *where))
     return (None, mistakes) if mistakes else (PersonTable(source, own, readings, identifiers, (own, *paths)), [])
 
 

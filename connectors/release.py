@@ -16,7 +16,9 @@ import msgspec
 
 from connectors.standard import TIERS, Field, Held, Kind, Provenance, Standard
 
-HELD_PLACE = "Where this child lives or goes to school is not shown here. Ask the lead worker. Do not pass on an address you find some other way."
+HELD_PLACE = (
+    "Where this child lives or goes to school is not shown here. Ask the lead worker. Do not pass on an address you find some other way."
+)
 HELD_CLAUSE = "The agreement does not let your role see this. To keep a child safe you can still phone."
 HELD_TEXT = "Text held back: nobody has read it for other people's details yet. Phone and ask."
 HELD_TIER = "This is too sensitive to show here. Phone if you need to know."

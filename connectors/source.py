@@ -155,7 +155,9 @@ class Source:
     def _stamp(self) -> Stamp:
         connector = f"{self.settings.reads}/{self.settings.sdk}"
         moment = datetime.now(UTC)
-        provenance = Provenance(source=self.id, agency=self.agency, retrievedAt=moment, connector=connector, standard=self._standard.version)
+        provenance = Provenance(
+            source=self.id, agency=self.agency, retrievedAt=moment, connector=connector, standard=self._standard.version
+        )
         return Stamp(provenance=provenance, contact=self.settings.contact)
 
 
@@ -182,7 +184,9 @@ def _numbered(subject: Subject, person: Person) -> bool:
 def _binds(subject: Subject, person: Person) -> bool:
     """Whether a shield on this person binds the view: a link, or a possible one that no number proves to be somebody else."""
     compared = compare(subject, person)
-    return (compared.by_identifier or compared.by_demographics or compared.possible or compared.identifier is not None) and not compared.contradicted
+    return (
+        compared.by_identifier or compared.by_demographics or compared.possible or compared.identifier is not None
+    ) and not compared.contradicted
 
 
 def _shielded(subject: Subject, persons: list[Person], asker: str) -> tuple[frozenset[Shield], list[Person]]:

@@ -22,7 +22,7 @@ from connectors.release import KindRule
 from connectors.source import Finding, KindAnswer, Source
 from portal.accesslog import Access
 from portal.federation import FederationSettings
-from portal.model import Decision, Plan, Practitioner, Ruling
+from portal.model import Decision, OutcomeState, Plan, Practitioner, Ruling
 from portal.outcomes import Outcome
 
 _T = TypeVar("_T")
@@ -149,9 +149,7 @@ class Asking:
 
 
 @asynccontextmanager
-async def asking(
-    plan: Plan, decision: Decision, practitioner: Practitioner, access: Access, asks: Asks
-) -> AsyncIterator[Asking]:
+async def asking(plan: Plan, decision: Decision, practitioner: Practitioner, access: Access, asks: Asks) -> AsyncIterator[Asking]:
     """Ask within a block; when the block ends, however it ends, no source is being asked any more."""
     asked = Asking(plan, decision, practitioner, access, asks)
     try:
@@ -175,11 +173,9 @@ def _answered(known: Outcome, answer: KindAnswer | None) -> Outcome:
     if answer is None:
         return msgspec.structs.replace(known, state="NOTHING_TO_SHOW")
     reason = ",".join(answer.reasons) or None
-    if answer.set_aside or answer.cut:
-        state = "PARTIAL"
-    else:
-        # Known here without such records, and known with hidden ones: the same words for both.
-        state = "ANSWERED" if answer.records else "NOTHING_TO_SHOW"
+    # Known here without such records, and known with hidden ones: the same words for both.
+    whole: OutcomeState = "ANSWERED" if answer.records else "NOTHING_TO_SHOW"
+    state: OutcomeState = "PARTIAL" if answer.set_aside or answer.cut else whole
     return msgspec.structs.replace(known, state=state, records=answer.records, set_aside=answer.set_aside, reason=reason)
 
 

@@ -99,9 +99,7 @@ def load_federation(folder: Path, standard: Standard, *, environment: bool = Tru
         raise ConfigurationError(mistakes + error.mistakes) from None
     if mistakes:
         raise ConfigurationError(mistakes)
-    return Federation(
-        folder=folder, settings=settings, standard=standard, declared=declared, vocabulary=vocabulary, agreements=agreements
-    )
+    return Federation(folder=folder, settings=settings, standard=standard, declared=declared, vocabulary=vocabulary, agreements=agreements)
 
 
 def refused_in_production(federation: Federation) -> list[Mistake]:

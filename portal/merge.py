@@ -70,7 +70,9 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     duty: SourceFacts
 
 
-def merge(plan: Plan, decision: Decision, outcomes: Iterable[Outcome], persons: Mapping[str, Person], known: Known, now: datetime) -> ChildView:
+def merge(
+    plan: Plan, decision: Decision, outcomes: Iterable[Outcome], persons: Mapping[str, Person], known: Known, now: datetime
+) -> ChildView:
     """The child view. ``persons`` are those accepted, by source, for the log's pseudonyms; they are not shown."""
     settled = sorted((_settled(outcome, decision, known.standard) for outcome in outcomes), key=lambda each: (each.source, each.kind))
     names = _Names(decision, known)

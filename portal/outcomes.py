@@ -30,7 +30,8 @@ SAYS: dict[OutcomeState, str] = {
     "shown on this page. If you are worried, phone the duty team and tell them what you have seen.",
     "AMBIGUOUS": "{name} may know this child, but we are not sure that it is the same child. Nothing was read. "
     "Check what you typed and add a number. If you are still not sure, phone.",
-    "TOO_MANY": "Too many children at {name} look like this. We did not show any. Add a full name, a date of birth or a number, then ask again.",
+    "TOO_MANY": "Too many children at {name} look like this. We did not show any. "
+    "Add a full name, a date of birth or a number, then ask again.",
     "NOT_ASKED": "We did not ask {name}. We had no way to look this child up there. This tells you nothing about the child. "
     "Add a number if you have one, or phone.",
     "NOT_PERMITTED": "The agreement does not let your role see this from {name} for this reason. The answer is the same for every child. "

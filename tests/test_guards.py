@@ -44,7 +44,9 @@ def changed_standard(tmp_path: Path, file: str, old: str, new: str) -> Standard:
 def layers(root: Path) -> subprocess.CompletedProcess[str]:
     """The layers contract, as ``make check`` runs it."""
     command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"})
+    return subprocess.run(
+        command, cwd=root, capture_output=True, text=True, timeout=120, env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"}
+    )
 
 
 def test_the_standard_breaks_nothing_that_was_published() -> None:

@@ -168,7 +168,7 @@ class Demographics(ObjectType):
 class ChronologyEntry(ObjectType):
     """Something that happened, with the precision in which its date is known."""
 
-    on = NonNull(PartialDate)
+    on = Field(PartialDate, description="When; absent where no day is known, or none may be shown.")
     kind = NonNull(String)
     headline = String()
 

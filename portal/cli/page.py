@@ -166,7 +166,7 @@ def _words(name: str) -> str:
 
 
 def _shown(value: str) -> str:
-    return _words(value) if _CODE.match(value) and "_" in value or value.isupper() and len(value) > 3 and value.isalpha() else value
+    return _words(value) if (_CODE.match(value) and "_" in value) or (value.isupper() and len(value) > 3 and value.isalpha()) else value
 
 
 def _time(moment: str) -> str:

@@ -96,7 +96,7 @@ async def _show(url: str, agencies: Path, console: Console) -> bool:
 def _invite(url: str, kept: Path, console: Console) -> None:
     console.print(f"\nThe portal answers at {url}/graphql (phone list: {url}/contacts). Ctrl-C stops everything. In another terminal:\n")
     console.print("  export CHILDVIEW_TOKEN=$(childview token morag)", highlight=False)
-    asked = "--given Jo --family Ash --born 2014-02-03 --purpose child-protection"
+    asked = f"--given Jo --family Ash --born 2014-02-03 --number chi=0302140905 --postcode 'NS4 2QX' --purpose {PURPOSE}"
     console.print(f"  childview query --url {url} {asked}", highlight=False)
     console.print(f"  childview log verify {kept / 'access.db'}", highlight=False)
 
@@ -108,7 +108,7 @@ async def _serving(app: Any, port: int) -> AsyncIterator[str]:
     server = uvicorn.Server(_config(app, "127.0.0.1", port))
     running = asyncio.create_task(server.serve([listener]))
     try:
-        while not server.started and not running.done():
+        while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn tells by a flag alone
             await asyncio.sleep(0.01)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:

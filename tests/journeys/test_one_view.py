@@ -117,3 +117,11 @@ def _ends(northshire: Northshire, answered: Any) -> list[str]:
 
 def _camhs(northshire: Northshire) -> Any:
     return next(child for family in northshire.demo.world.families if family.id == "laidlaw" for child in family.children)
+
+
+async def test_a_record_of_which_only_the_existence_is_shown_stands_on_the_chronology_without_a_day(northshire: Northshire) -> None:
+    view = (await northshire.ask("ewan", typed(_camhs(northshire)))).view
+    undated = [entry for entry in view["chronology"]["entries"] if entry["on"] is None]
+
+    assert {(entry["kind"], entry["headline"]) for entry in undated} == {("HealthContact", None)}
+    assert any(held["field"] is None for record in view["healthContacts"]["records"] for held in record["held"])

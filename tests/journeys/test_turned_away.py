@@ -91,7 +91,9 @@ async def test_an_agency_or_role_that_may_not_ask_is_403_and_a_refusal(unheard: 
 
 async def test_an_issuer_that_asserts_more_than_it_may_is_overreach(unheard: Northshire) -> None:
     identity = unheard.portal.settings.issuers[0]
-    beyond = sorted(set(unheard.portal.roles) - set(identity.may_assert.roles)) or sorted(set(unheard.portal.agencies) - set(identity.may_assert.agencies))
+    beyond = sorted(set(unheard.portal.roles) - set(identity.may_assert.roles)) or sorted(
+        set(unheard.portal.agencies) - set(identity.may_assert.agencies)
+    )
     assert beyond, "the demo's issuer must leave something that it may not assert"
     claims = {"roles": beyond[:1]} if beyond[0] in unheard.portal.roles else {"org": beyond[0]}
 
@@ -112,7 +114,9 @@ async def test_without_a_clause_the_answer_is_200_with_intent_and_conclusion(unh
 async def test_a_second_child_in_one_question_is_refused_and_written_down(unheard: Northshire) -> None:
     query = """query Two($subject: SubjectInput!, $purpose: ID!) {
       a: child(subject: $subject, purpose: $purpose) { asOf } b: child(subject: $subject, purpose: $purpose) { asOf } }"""
-    answered = await unheard.post({"query": query, "variables": {"subject": SUBJECT, "purpose": PURPOSE}}, token=unheard.demo.token("morag"))
+    answered = await unheard.post(
+        {"query": query, "variables": {"subject": SUBJECT, "purpose": PURPOSE}}, token=unheard.demo.token("morag")
+    )
 
     assert answered.body["errors"][0]["extensions"]["code"] == "CV412"
     assert (unheard.events()[-1]["type"], unheard.events()[-1]["why"]) == ("refusal", "CV412")

@@ -469,6 +469,30 @@ async def test_a_server_that_stops_waits_for_the_end_of_the_work_too() -> None:
     assert ended == ["concluded"]
 
 
+async def test_a_server_that_stops_while_the_work_ends_is_not_kept_from_stopping() -> None:
+    begun, ending, ended = asyncio.Event(), asyncio.Event(), []
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ending.set()
+            await asyncio.sleep(0.05)
+            ended.append("concluded")
+
+    async def leave() -> dict[str, Any]:
+        await begun.wait()
+        return {"type": "http.disconnect"}
+
+    serving_one = asyncio.create_task(unless_left(work(), leave))
+    await ending.wait()
+    serving_one.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving_one
+    assert ended == ["concluded"]
+
+
 async def test_a_client_that_leaves_while_it_still_speaks_is_no_failure_of_ours(house: House) -> None:
     address = house.door.url.removeprefix("http://").removesuffix("/graphql")
     host, port = address.split(":")

@@ -100,7 +100,10 @@ def test_every_outcome_has_words_that_do_not_say_that_nothing_is_known(state: st
 def test_the_same_fact_from_two_sources_is_one_record_with_two_provenances() -> None:
     told = {"occurredOn": "2026-10-01", "category": "NEGLECT"}
     view = merged(
-        [outcome("northshire-nhs", records=(record("northshire-nhs", **told),)), outcome("northshire-police", records=(record("northshire-police", **told),))]
+        [
+            outcome("northshire-nhs", records=(record("northshire-nhs", **told),)),
+            outcome("northshire-police", records=(record("northshire-police", **told),)),
+        ]
     )
 
     assert [[each.source for each in one.provenance] for one in concerns(view).records] == [["northshire-nhs", "northshire-police"]]
@@ -117,7 +120,10 @@ def test_the_same_fact_from_two_sources_is_one_record_with_two_provenances() -> 
 def test_facts_that_differ_in_anything_stay_apart(other: dict[str, str]) -> None:
     told = {"occurredOn": "2026-10-01", "category": "NEGLECT"}
     view = merged(
-        [outcome("northshire-nhs", records=(record("northshire-nhs", **told),)), outcome("northshire-police", records=(record("northshire-police", **other),))]
+        [
+            outcome("northshire-nhs", records=(record("northshire-nhs", **told),)),
+            outcome("northshire-police", records=(record("northshire-police", **other),)),
+        ]
     )
 
     assert len(concerns(view).records) == 2
@@ -164,7 +170,9 @@ def test_a_local_source_is_named_by_what_it_is_unless_the_clause_gives_place() -
     masked = merged(answered, placed=frozenset())
     named = merged(answered)
 
-    assert b"hillview" not in msgspec.json.encode(masked.sources) + msgspec.json.encode(masked.sections) + msgspec.json.encode(masked.chronology)
+    assert b"hillview" not in msgspec.json.encode(masked.sources) + msgspec.json.encode(masked.sections) + msgspec.json.encode(
+        masked.chronology
+    )
     assert masked.sources[0].name == "a school"
     assert named.sources[0].source == "hillview-mis"
 
@@ -174,7 +182,11 @@ def test_a_denial_names_the_nearest_clause_and_an_answer_its_own() -> None:
     kinds = {source.source: source.kinds[0] for source in view.sources}
 
     assert (kinds["northshire-nhs"].clause, kinds["northshire-nhs"].nearest) == ("ISA-01 §1", None)
-    assert (kinds["northshire-police"].clause, kinds["northshire-police"].nearest, kinds["northshire-police"].reason) == (None, "ISA-01 §2", "role")
+    assert (kinds["northshire-police"].clause, kinds["northshire-police"].nearest, kinds["northshire-police"].reason) == (
+        None,
+        "ISA-01 §2",
+        "role",
+    )
 
 
 def test_a_source_with_hidden_records_and_one_without_look_alike() -> None:
@@ -187,7 +199,12 @@ def test_a_source_with_hidden_records_and_one_without_look_alike() -> None:
 def test_sources_that_differ_are_marked_but_never_about_sex_or_earlier_names() -> None:
     one = record("northshire-nhs", kind="PersonDetails", givenName="Jo", sex="FEMALE")
     two = record("northshire-police", kind="PersonDetails", givenName="Joanna", sex="MALE")
-    view = merged([outcome("northshire-nhs", kind="PersonDetails", records=(one,)), outcome("northshire-police", kind="PersonDetails", records=(two,))])
+    view = merged(
+        [
+            outcome("northshire-nhs", kind="PersonDetails", records=(one,)),
+            outcome("northshire-police", kind="PersonDetails", records=(two,)),
+        ]
+    )
     assert view.demographics is not None
     fields = {field.field: field for field in view.demographics.fields}
 
@@ -236,7 +253,9 @@ def test_the_order_in_which_sources_answer_changes_nothing(outcomes: list[Outcom
 
 @given(answers)
 def test_no_record_is_lost_or_invented(outcomes: list[Outcome]) -> None:
-    given_in = sorted((one.provenance[0].source, one.id, one.occurredOn or "", one.category or "") for each in outcomes for one in each.records)  # type: ignore[attr-defined]
+    given_in = sorted(
+        (one.provenance[0].source, one.id, one.occurredOn or "", one.category or "") for each in outcomes for one in each.records
+    )  # type: ignore[attr-defined]
 
     records = concerns(merged(outcomes)).records
     came_out = [(told_by.source, one.occurredOn or "", one.category or "") for one in records for told_by in one.provenance]

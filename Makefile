@@ -37,7 +37,7 @@ api: $(READY) ## publish the composed API as schema/api.graphql
 	$(BIN)/python -m portal.api.publish
 
 audit: $(READY) ## the official GraphQL-over-HTTP audit (needs node and npm)
-	$(BIN)/python -m pytest tests/audit
+	tests/audit/run.sh
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "childview needs python3 (3.11 or newer). On Debian: apt-get install python3 python3-venv"; exit 1; }

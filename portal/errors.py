@@ -35,7 +35,7 @@ class RequestError(PortalError):
     """
 
     refusals: ClassVar[frozenset[str]] = frozenset(
-        {"CV412", "CV413", "CV420", "CV421", "CV422", "CV423", "CV424", "CV601"},
+        {"CV412", "CV413", "CV420", "CV421", "CV422", "CV424", "CV601"},
     )
 
     def __init__(

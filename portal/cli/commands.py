@@ -80,10 +80,11 @@ def demo(once: bool, port: int, data: Path | None, state: Path | None) -> None:
 @click.option("--state", type=click.Path(path_type=Path), help="Where the portal keeps what it keeps (default: the user's state folder).")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8750, show_default=True)
+@click.option("--introspection", is_flag=True, help="Let signed-in practitioners ask the API about itself.")
 @careful
-def serve(folder: Path, state: Path | None, host: str, port: int) -> None:
+def serve(folder: Path, state: Path | None, host: str, port: int, introspection: bool) -> None:
     """Run the portal of the federation in FOLDER."""
-    asyncio.run(running.serve(load_federation(folder, load_standard()), state, host, port))
+    asyncio.run(running.serve(load_federation(folder, load_standard()), state, host, port, introspection=introspection))
 
 
 @main.command()

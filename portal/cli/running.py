@@ -56,12 +56,12 @@ async def unreachable(federation: Federation) -> list[Mistake]:
     return [mistake for mistake in await asyncio.gather(*(_checked(source, federation) for source in sources)) if mistake]
 
 
-async def serve(federation: Federation, state: Path | None, host: str, port: int) -> None:
+async def serve(federation: Federation, state: Path | None, host: str, port: int, *, introspection: bool) -> None:
     """Run the portal until it is told to stop."""
     report_to_stderr()
     kept = state_folder(federation.settings.portal.id, state)
     async with open_portal(federation, kept) as portal:
-        server = uvicorn.Server(_config(create_app(portal), host, port))
+        server = uvicorn.Server(_config(create_app(portal, introspection=introspection), host, port))
         await server.serve()
 
 
@@ -73,7 +73,7 @@ async def demo(*, once: bool, port: int, data: Path | None, state: Path | None, 
     async with demo_federation(agencies):
         federation = load_federation(FEDERATION, load_standard())
         kept = state_folder(federation.settings.portal.id, state)
-        async with open_portal(federation, kept) as portal, _serving(create_app(portal), port) as url:
+        async with open_portal(federation, kept) as portal, _serving(create_app(portal, introspection=True), port) as url:
             seen = await _show(url, agencies, console)
             if once or not seen:
                 return 0 if seen else 1

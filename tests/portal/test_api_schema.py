@@ -85,7 +85,7 @@ CONTRACT = {
     "Demographic.values": "[DemographicValue!]!",
     "DemographicValue.provenance": "[Provenance!]!",
     "ChronologyEntry.record": "Record!",
-    "ChronologyEntry.on": "PartialDate!",
+    "ChronologyEntry.on": "PartialDate",
     "Receipt.index": "Int!",
     "Agreement.reviewBy": "Date!",
     "Ruling.permitted": "Boolean!",

@@ -30,6 +30,8 @@ log = structlog.get_logger("childview.asking")
 
 #: How long a source that does not heed cancellation is waited for when all is over.
 _PARTING = 0.1
+#: How long after its deadline a source may say that it kept it.
+_GRACE = 0.05
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -86,8 +88,7 @@ class Asking:
         rulings = decision.permitted
         for ruling in rulings:
             self._fetches[ruling.source, ruling.kind] = _begun(self._fetch(ruling, decision))
-        if self._fetches:
-            await asyncio.wait(self._fetches.values(), timeout=self._start + self._budget - asyncio.get_running_loop().time())
+        await self._patiently()
         return [self._outcome(ruling) for ruling in decision.rulings]
 
     def persons(self) -> dict[str, Person]:
@@ -116,6 +117,15 @@ class Asking:
         )
         ask = msgspec.structs.replace(self._ask(ruling.source), fields=ruling.fields)
         return await self._sources[ruling.source].fetch(finding.person, ruling.kind, rule, ask, decision.place, decision.at)
+
+    async def _patiently(self) -> None:
+        """Wait for every fetch until its source's time is up, and no longer, whether or not the source's connector heeds that."""
+        waiting: dict[float, list[asyncio.Task[KindAnswer | None]]] = {}
+        for (source, _), task in self._fetches.items():
+            waiting.setdefault(self._patience(source), []).append(task)
+        for patience, tasks in sorted(waiting.items(), key=lambda entry: entry[0]):
+            left = self._start + patience + _GRACE - asyncio.get_running_loop().time()
+            await asyncio.wait(tasks, timeout=max(0.0, left))
 
     def _ask(self, source: str) -> Ask:
         who = self._practitioner

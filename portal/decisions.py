@@ -100,11 +100,12 @@ def narrow(decision: Decision, shields: Collection[Shield], *, silent: bool, sta
     """What is left of a decision once the sources have said whether a shield binds this child.
 
     LOCATION, or a shield source still silent: everything that tells where the child is goes. IDENTITY: the child is
-    hidden. Nothing is ever added.
+    hidden, and a LOCATION shield beside it must not tell this child from one nobody knows. Nothing is ever added.
     """
-    if "IDENTITY" in shields:
+    hidden = "IDENTITY" in shields
+    if hidden:
         decision = msgspec.structs.replace(decision, hidden=True)
-    if "LOCATION" in shields or silent:
+    if silent or ("LOCATION" in shields and not hidden):
         rulings = tuple(_without_place(ruling, standard) for ruling in decision.rulings)
         decision = msgspec.structs.replace(decision, rulings=rulings, place=False)
     return decision

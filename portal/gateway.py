@@ -70,11 +70,11 @@ async def answer(question: Question, practitioner: Practitioner, portal: Portal)
         asking(plan, decision, practitioner, access, portal) as asked,  # whatever happens, nobody is being asked afterwards
     ):
         found = await asked.find()  # find and match at every source; shields
-        decision = narrow(decision, found.shields, silent=found.silent, standard=portal.standard)
-        outcomes = await asked.fetch(decision)  # only what is still permitted; deadline; isolation
+        narrowed = narrow(decision, found.shields, silent=found.silent, standard=portal.standard)
+        outcomes = await asked.fetch(narrowed)  # only what is still permitted; deadline; isolation
         late = asked.found()  # a shield that came late binds what has come already
-        decision = narrow(decision, late.shields, silent=late.silent, standard=portal.standard)
-        view = merge(plan, decision, outcomes, asked.persons(), portal.known, portal.clock())  # pure: nothing dropped
+        final = narrow(decision, late.shields, silent=found.silent or late.silent, standard=portal.standard)
+        view = merge(plan, final, outcomes, asked.persons(), portal.known, portal.clock())  # pure: nothing dropped, nothing unexplained
         return await access.conclude(view)  # durable before one byte leaves; never content
 
 

@@ -91,6 +91,7 @@ def merge(
             if (section := known.standard.kinds[kind].section)
         },
         held=() if decision.place else (Held("location", HELD_PLACE),),
+        warnings=decision.warnings,
         manifest=_manifest(settled, decision, {} if decision.hidden else persons),
     )
 

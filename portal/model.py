@@ -249,3 +249,4 @@ class ChildView(msgspec.Struct, frozen=True, kw_only=True):
     manifest: Manifest
     receipt: Receipt | None = None
     candidates: tuple[msgspec.Struct, ...] = ()
+    warnings: tuple[str, ...] = ()

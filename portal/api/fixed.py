@@ -38,8 +38,8 @@ OutcomeState = _enum("OutcomeState", "How one source fared for one record kind. 
 MatchBand = _enum("MatchBand", "How sure we are that a source's person is the child asked about.", _Bands)
 
 
-def _some(type_: object) -> NonNull:
-    return NonNull(List(NonNull(type_)))
+def _some(type_: object, description: str | None = None) -> NonNull:
+    return NonNull(List(NonNull(type_)), description=description)
 
 
 class IdentifierInput(graphene.InputObjectType):
@@ -201,6 +201,7 @@ class ChildView(ObjectType):
     candidates = _some(Candidate)
     demographics = Field(Demographics)
     chronology = Field(Chronology)
+    warnings = _some(String, description="Agreements past their review date that this view still rests on.")
     receipt = NonNull(Receipt)
 
 

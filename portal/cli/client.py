@@ -29,6 +29,7 @@ query ChildView($subject: SubjectInput!, $purpose: ID!, $reason: String) {
       missing { source state words } }
 %s
     held { field words }
+    warnings
     receipt { access log index leaf proof }
   }
 }"""

@@ -38,8 +38,8 @@ def print_view(view: Json, console: Console) -> None:
     """Print one child view: the ``child`` object of the GraphQL answer."""
     console.print(Panel(_identity(view), title="Child view", title_align="left", border_style="bold"))
     console.print(_sources(view))
-    for held in view["held"]:
-        console.print(Text(held["words"], style="yellow"))
+    for words in (*(held["words"] for held in view["held"]), *view["warnings"]):
+        console.print(Text(words, style="yellow"))
     sections = [name for name in (*READ_FIRST, *_others(view)) if view.get(name)]
     first = [name for name in sections if name in READ_FIRST]
     for name in first:

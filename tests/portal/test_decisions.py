@@ -241,7 +241,7 @@ def test_place_is_given_where_the_clause_gives_it_selected_or_not(tmp_path: Path
         pytest.param(["LOCATION"], False, {"code"}, False, False, id="location"),
         pytest.param([], True, {"code"}, False, False, id="a-shield-source-is-silent"),
         pytest.param(["IDENTITY"], False, {"code", "school"}, True, True, id="identity"),
-        pytest.param(["IDENTITY", "LOCATION"], False, {"code"}, False, True, id="both"),
+        pytest.param(["IDENTITY", "LOCATION"], False, {"code", "school"}, True, True, id="both-read-as-a-child-nobody-knows"),
     ],
 )
 def test_a_shield_takes_away_and_adds_nothing(

@@ -17,8 +17,9 @@ _T = TypeVar("_T")
 Parts = AsyncGenerator[Sequence[Mapping[str, Any]], None]
 #: Rows are taken so many at a time.
 PART = 100
-#: So many seconds a stopped query has to end.
-_PATIENCE = 2.0
+#: So many seconds whoever asked waits for a stopped query, and so many it is given behind the scenes.
+_PATIENCE = 0.25
+_LONGEST = 60.0
 
 
 class Database(Protocol):
@@ -47,24 +48,67 @@ def database(source: str, url: str, base: Path, deadline: float) -> Database:
         raise Misconfigured(f"{source}: source.url needs {error.name}, which is not installed") from None
 
 
-async def ended_by(deadline: float, step: Awaitable[_T], stop: Callable[[], None] | None) -> _T:
-    """Await one step of a query. At the deadline, or when our task is ended, the query is stopped at the server before anything else.
+class Running:
+    """The steps of one query. At the deadline, or when our task is ended, the query is stopped at once; nobody waits for a driver.
 
-    The driver's own way of ending waits for the query first: with SQLite that can be minutes.
+    ``stop`` tells the database to stop the query (without it, ending the step does); ``kill`` gives the connection up, for a database
+    that does not even answer to that. What is left to tidy up goes on behind the scenes.
     """
-    task = asyncio.ensure_future(step)
-    try:
-        async with asyncio.timeout_at(deadline):
-            return await asyncio.shield(task)
-    except BaseException:
-        if stop is None:
-            task.cancel()
-            await asyncio.wait({task}, timeout=_PATIENCE)
-        until = asyncio.get_running_loop().time() + _PATIENCE
-        while stop and not task.done() and asyncio.get_running_loop().time() < until:
-            # Told again and again: a query that has not begun yet does not hear it.
-            stop()
-            await asyncio.wait({task}, timeout=0.05)
-        if task.done() and not task.cancelled():
+
+    def __init__(self, stop: Callable[[], None] | None = None, kill: Callable[[], None] | None = None) -> None:
+        self.stop = stop
+        self.kill = kill
+        self._steps: set[asyncio.Future[Any]] = set()
+
+    async def step(self, deadline: float, run: Awaitable[_T]) -> _T:
+        """Await one step. Raises TimeoutError at ``deadline`` (event loop's clock)."""
+        task = asyncio.ensure_future(run)
+        self._steps.add(task)
+        task.add_done_callback(self._ended)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await asyncio.shield(task)
+        except BaseException:
+            if self.stop is None:
+                task.cancel()
+            await self._stopped(_PATIENCE)
+            raise
+
+    async def let_go(self, close: Callable[[], Awaitable[object]]) -> None:
+        """Give the connection back by ``close`` when nothing runs on it any more."""
+        closing = asyncio.ensure_future(self._closed(close))
+        _LEAVING.add(closing)
+        closing.add_done_callback(_LEAVING.discard)
+        await asyncio.wait({closing}, timeout=_PATIENCE)
+        if not closing.done() and self.kill:
+            self.kill()
+
+    async def _closed(self, close: Callable[[], Awaitable[object]]) -> None:
+        await self._stopped(_LONGEST)
+        try:
+            await close()
+        except Exception:
+            # The connection was given up, or never made. Its pool finds that out by itself.
+            return
+
+    async def _stopped(self, patience: float) -> None:
+        until = asyncio.get_running_loop().time() + patience
+        while self._steps and asyncio.get_running_loop().time() < until:
+            if self.stop:
+                # Told again and again: a query that has not begun yet does not hear it.
+                self.stop()
+            await asyncio.wait(self._steps, timeout=0.05)
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
+        self._steps.discard(task)
+        if not task.cancelled():
             task.exception()
-        raise
+
+
+async def all_left(patience: float) -> None:
+    """Wait until every connection that was being given back is back."""
+    if _LEAVING:
+        await asyncio.wait(set(_LEAVING), timeout=patience)
+
+
+_LEAVING: set[asyncio.Future[None]] = set()

@@ -17,12 +17,12 @@ from urllib.parse import unquote
 
 import duckdb
 
-from connectors.database import PART, Parts, ended_by
+from connectors.database import PART, Parts, Running, all_left
 from connectors.errors import Misconfigured, Unavailable
 from connectors.parameters import PLACEHOLDER
 
 _THREADS = 4
-_FILE = re.compile(r"(\bread_(?:csv|csv_auto|parquet)\s*\(\s*)'((?:[^'/]|''|/(?!/))(?:[^']|'')*)'", re.IGNORECASE)
+_FILE = re.compile(r"(\bread_(?:csv|csv_auto|parquet)\s*\(\s*)'(?!/)((?:[^']|'')+)'", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -50,26 +50,25 @@ class Folder:
         self._connection = self._threads = None
         if connection and threads:
             connection.interrupt()
+            await all_left(_THREADS)
             await asyncio.to_thread(threads.shutdown)
             connection.close()
 
-    async def rows(
-        self, query: str, given: Mapping[str, Any], step: str, deadline: float
-    ) -> Parts:
+    async def rows(self, query: str, given: Mapping[str, Any], step: str, deadline: float) -> Parts:
         """Rows in parts, their values as DuckDB gives them. Raises SourceError, or TimeoutError at ``deadline``."""
         if self._connection is None or self._threads is None:
             raise Misconfigured(f"{self.source}: {step}: asked before it was opened")
         threads, cursor = self._threads, self._connection.cursor()
         run = partial(asyncio.get_running_loop().run_in_executor, threads)
-        statement = located(query, self.folder)
+        statement, running = located(query, self.folder), Running(cursor.interrupt)
         try:
-            names = await ended_by(deadline, run(_executed, cursor, statement, dict(given)), cursor.interrupt)
-            while part := await ended_by(deadline, run(cursor.fetchmany, PART), cursor.interrupt):
+            names = await running.step(deadline, run(_executed, cursor, statement, dict(given)))
+            while part := await running.step(deadline, run(cursor.fetchmany, PART)):
                 yield [dict(zip(names, row, strict=True)) for row in part]
         except Exception as error:
             raise _fate(error, f"{self.source}: {step}") from None
         finally:
-            threads.submit(cursor.close)
+            await running.let_go(lambda: asyncio.to_thread(cursor.close))
 
 
 def located(query: str, folder: Path) -> str:

@@ -104,9 +104,7 @@ class Http:
     async def _sent(self, method: str, link: Link, step: str, headers: dict[str, str], data: object) -> Any:
         if self._session is None:
             raise Misconfigured(f"{self.source}: {step}: asked before it was opened")
-        async with self._session.request(
-            method, self._address(link), headers=headers, data=data, allow_redirects=False
-        ) as response:
+        async with self._session.request(method, self._address(link), headers=headers, data=data, allow_redirects=False) as response:
             wrong = _fate(self.source, step, response)
             if wrong:
                 response.close()
@@ -160,7 +158,7 @@ def _authorization(declaration: Declaration) -> str | None:
     if auth.bearer is not None:
         return f"Bearer {declaration.secret(auth.bearer, 'source.auth.bearer')}"
     user = declaration.secret(auth.user or "", "source.auth.user")
-    return aiohttp.BasicAuth(user, declaration.secret(auth.password or "", "source.auth.password"), "utf-8").encode()
+    return aiohttp.encode_basic_auth(user, declaration.secret(auth.password or "", "source.auth.password"), "utf-8")
 
 
 def _base(source: str, text: str) -> URL:

@@ -12,19 +12,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
+
+from connectors.localtime import LOCAL
 
 Path = tuple[str, ...]
 Reading = Callable[[Any], Any]
 
-#: Days are those of the place where the agencies are.
-LOCAL = ZoneInfo("Europe/London")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _PARTIAL_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
@@ -194,7 +193,7 @@ def _as_datetime(value: Any) -> Any:
     if not isinstance(value, datetime):
         return UNREADABLE
     aware = value if value.tzinfo else value.replace(tzinfo=LOCAL)
-    return aware.astimezone(ZoneInfo("UTC")).isoformat().replace("+00:00", "Z")
+    return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _as_integer(value: Any) -> Any:

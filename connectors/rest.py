@@ -119,9 +119,7 @@ class RestConnector(Reader[RestFind, RestProvide]):
             async for row in rows:
                 yield holding.record(row)
 
-    async def _rows(
-        self, form: Form, given: Mapping[str, Any], step: str, ask: Ask, typed: Sequence[str]
-    ) -> AsyncGenerator[Json, None]:
+    async def _rows(self, form: Form, given: Mapping[str, Any], step: str, ask: Ask, typed: Sequence[str]) -> AsyncGenerator[Json, None]:
         """The rows of every page. ``typed`` are values that no next link may repeat."""
         http = self._opened()
         method, link, body = _request(http, form, given)

@@ -5,7 +5,6 @@ A pool for each source; connections are made when they are needed, so that a sou
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -19,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, InvalidRequestError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from connectors.database import PART, Parts, ended_by
+from connectors.database import PART, Parts, Running, all_left
 from connectors.errors import Misconfigured, Refused, Unavailable
 
 _POOL = 5
@@ -66,29 +65,25 @@ class Server:
 
     async def close(self) -> None:
         if self._engine:
+            await all_left(self._deadline)
             await self._engine.dispose()
             self._engine = None
 
-    async def rows(
-        self, query: str, given: Mapping[str, Any], step: str, deadline: float
-    ) -> Parts:
+    async def rows(self, query: str, given: Mapping[str, Any], step: str, deadline: float) -> Parts:
         if self._engine is None:
             raise Misconfigured(f"{self.source}: {step}: asked before it was opened")
+        connection, running = self._engine.connect(), Running()
         try:
-            async with asyncio.timeout_at(deadline):
-                connection = await self._engine.connect()
-        except Exception as error:
-            raise self._fate(error, step) from None
-        try:
-            stop = await _stopper(connection)
-            result = await ended_by(deadline, connection.stream(text(query), dict(given), execution_options={"yield_per": PART}), stop)
-            mappings = result.mappings()
-            while part := await ended_by(deadline, mappings.fetchmany(PART), stop):
+            await running.step(deadline, connection.start())
+            running.stop, running.kill = await _stoppers(connection)
+            streamed = connection.stream(text(query), dict(given), execution_options={"yield_per": PART})
+            mappings = (await running.step(deadline, streamed)).mappings()
+            while part := await running.step(deadline, mappings.fetchmany(PART)):
                 yield cast("Sequence[Mapping[str, Any]]", part)
         except Exception as error:
             raise self._fate(error, step) from None
         finally:
-            await connection.close()
+            await running.let_go(lambda: _given_back(connection))
 
     def _fate(self, error: BaseException, step: str) -> Exception:
         return fate(error, f"{self.source}: {step}")
@@ -150,12 +145,24 @@ def _sqlite_fate(name: str, where: str) -> Exception:
     return Misconfigured(f"{where}: the query does not fit the database ({name})")
 
 
-async def _stopper(connection: AsyncConnection) -> Callable[[], None] | None:
-    """What stops a running query. PostgreSQL's driver tells the server when its task ends; SQLite's thread has to be told."""
-    if connection.dialect.name != "sqlite":
-        return None
+async def _stoppers(connection: AsyncConnection) -> tuple[Callable[[], None] | None, Callable[[], None] | None]:
+    """What stops a running query, and what gives the connection up.
+
+    PostgreSQL's driver tells the server when its task ends. SQLite's thread has to be told: its driver would wait for it, for minutes.
+    """
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    return lambda: driver._conn.interrupt()
+    if connection.dialect.name == "sqlite":
+        return driver._conn.interrupt, None
+    return None, driver.terminate
+
+
+async def _given_back(connection: AsyncConnection) -> None:
+    """Back to the pool, or out of it when it is no longer any good."""
+    try:
+        await connection.close()
+    except Exception:
+        await connection.invalidate()
+        await connection.close()
 
 
 def _numbers_as_text(connection: Any, _: object) -> None:

@@ -16,13 +16,17 @@ import structlog
 
 from connectors.connector import FIND_LIMIT, Address, Ask, Person, Record, Shield, Subject
 from connectors.declarative import Declared
-from connectors.errors import Unavailable
+from connectors.errors import Misconfigured, Unavailable
+from connectors.localtime import day_of
 from connectors.matching import Match, compare, match
 from connectors.release import KindRule, SourceRule, Stamp, release, withheld
 from connectors.standard import BadRecord, Kind, Provenance, Standard, validate
 
 _T = TypeVar("_T")
 log = structlog.get_logger("childview.source")
+
+#: Seconds before a source that was out of reach is asked once more; and the longest that it may itself ask for.
+_BREATH, _PATIENCE = 0.05, 1.0
 
 FindState = Literal["FOUND", "NOTHING_TO_SHOW", "AMBIGUOUS", "TOO_MANY"]
 
@@ -57,10 +61,15 @@ class Source:
         self.settings = declared.settings
         self.agency = declared.settings.agency
         self.kinds = tuple(sorted(declared.connector.provided()))
-        self.out_since: datetime | None = None
+        self._out: dict[str, datetime] = {}
         self._connector = declared.connector
         self._standard = standard
         self._rule = SourceRule(tier=self.settings.tier, service=self.settings.service, police=police)
+
+    @property
+    def out_since(self) -> datetime | None:
+        """Since when it has not answered: to find, or to fetch one of its kinds; None when all that was last asked of it answered."""
+        return min(self._out.values(), default=None)
 
     async def open(self) -> None:
         await self._connector.open()
@@ -79,24 +88,25 @@ class Source:
     async def find(self, subject: Subject, ask: Ask, asker: str) -> Finding:
         """Find the subject here. ``asker`` is ``issuer|person``, for clearances. Raises SourceError, TimeoutError or a bug's own error."""
         sent = minimised(subject, self.settings.needs)
-        async with asyncio.timeout_at(ask.deadline):
-            persons = await self._asked(lambda: self._connector.find(sent, ask))
-            shields, open_to_asker = _shielded(sent, persons, asker)
-            matches = match(sent, open_to_asker)
-            if len(persons) > FIND_LIMIT and not any(_numbered(sent, person) for person in open_to_asker):
-                # Those beyond the limit were not seen, nor their shields.
-                return Finding(state="TOO_MANY", shields=shields, orders_known=False)
-            bound = [person for person in open_to_asker if _binds(sent, person)]
-            forbidding, known = await self._orders(bound, ask)
-        return _finding(open_to_asker, matches, shields | forbidding, known)
+        return await self._asked("find", ask.deadline, lambda: self._found(sent, ask, asker))
 
     async def fetch(self, person: Person, kind: str, rule: KindRule, ask: Ask, place: bool, now: datetime) -> KindAnswer:
         """The records of one kind about an accepted person, minimised to what is permitted. Raises as ``find``."""
-        async with asyncio.timeout_at(ask.deadline):
-            return await self._asked(lambda: self._answer(person, self._standard.kinds[kind], rule, ask, place, now))
+        return await self._asked(kind, ask.deadline, lambda: self._answer(person, self._standard.kinds[kind], rule, ask, place, now))
+
+    async def _found(self, sent: Subject, ask: Ask, asker: str) -> Finding:
+        persons = await self._connector.find(sent, ask)
+        shields, open_to_asker = _shielded(sent, persons, asker)
+        matches = match(sent, open_to_asker)
+        if len(persons) > FIND_LIMIT and not any(_numbered(sent, person) for person in open_to_asker):
+            # Those beyond the limit were not seen, nor their shields.
+            return Finding(state="TOO_MANY", shields=shields, orders_known=False)
+        bound = [person for person in open_to_asker if _binds(sent, person)]
+        forbidding, known = await self._orders(bound, ask)
+        return _finding(open_to_asker, matches, shields | forbidding, known)
 
     async def _answer(self, person: Person, kind: Kind, rule: KindRule, ask: Ask, place: bool, now: datetime) -> KindAnswer:
-        today, stamp = now.date(), self._stamp()
+        today, stamp = day_of(now), self._stamp()
         records: list[msgspec.Struct] = []
         reasons: set[str] = set()
         set_aside, cut = 0, False
@@ -126,7 +136,7 @@ class Source:
         try:
             for person in persons:
                 async for record in _generator(self._connector.provided()["Flag"](person, flags)):
-                    if _forbids_place(record, datetime.now(UTC).date()):
+                    if _forbids_place(record, day_of(datetime.now(UTC))):
                         return frozenset({"LOCATION"}), True
         except Exception as error:
             # Not knowing is not the same as none: the place is withheld as if the source had been silent.
@@ -134,22 +144,22 @@ class Source:
             return frozenset(), False
         return frozenset(), True
 
-    async def _asked(self, ask: Callable[[], Awaitable[_T]]) -> _T:
-        """Ask, once more if the source was out of reach, and note when it went and when it came back."""
+    async def _asked(self, step: str, deadline: float, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """Ask within the deadline, once more if the source was out of reach, and note when a step went silent and when it came back."""
         try:
-            try:
-                answer = await ask()
-            except Unavailable as first:
-                await asyncio.sleep(min(first.retry_after or 0.05, 1.0))
-                answer = await ask()
-        except Unavailable as error:
-            if self.out_since is None:
-                self.out_since = datetime.now(UTC)
-                log.error("source out of reach", source=self.id, why=error.detail)
+            async with asyncio.timeout_at(deadline):
+                answer = await _twice(ask)
+        except (Unavailable, TimeoutError) as error:
+            if step not in self._out:
+                self._out[step] = datetime.now(UTC)
+                why = error.detail if isinstance(error, Unavailable) else "no answer within the deadline"
+                log.error("source out of reach", source=self.id, step=step, why=why)
             raise
-        if self.out_since is not None:
-            log.info("source back", source=self.id)
-            self.out_since = None
+        except SystemExit:
+            # A connector's exit must not be the portal's.
+            raise Misconfigured(f"{self.id}: {step}: the connector tried to end the program") from None
+        if self._out.pop(step, None):
+            log.info("source back", source=self.id, step=step)
         return answer
 
     def _stamp(self) -> Stamp:
@@ -159,6 +169,17 @@ class Source:
             source=self.id, agency=self.agency, retrievedAt=moment, connector=connector, standard=self._standard.version
         )
         return Stamp(provenance=provenance, contact=self.settings.contact)
+
+
+async def _twice(ask: Callable[[], Awaitable[_T]]) -> _T:
+    """Ask once more if the source was out of reach, unless it wants to be left alone for longer than anybody waits."""
+    try:
+        return await ask()
+    except Unavailable as first:
+        if (first.retry_after or 0.0) > _PATIENCE:
+            raise
+        await asyncio.sleep(first.retry_after or _BREATH)
+        return await ask()
 
 
 def minimised(subject: Subject, needs: tuple[str, ...]) -> Subject:
@@ -171,7 +192,7 @@ def minimised(subject: Subject, needs: tuple[str, ...]) -> Subject:
     return msgspec.structs.replace(
         subject,
         addresses=addresses,
-        phones=subject.phones if "phone" in needs else (),
+        phones=subject.phones if "phones" in needs else (),
         school=subject.school if "school" in needs else None,
         parents=subject.parents if "parents" in needs else (),
     )

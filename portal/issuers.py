@@ -73,13 +73,13 @@ def production_mistakes(issuers: Sequence[IssuerSettings], file: str = "federati
     for issuer in issuers:
         parts = urlsplit(issuer.issuer)
         if parts.scheme != "https":
-            mistakes.append(_mistake("CV151", file, issuer, "is not asked over https.", "Give the issuer's https address."))
+            mistakes.append(_mistake("CV131", file, issuer, "is not asked over https.", "Give the issuer's https address."))
         if _loopback(parts.hostname or ""):
-            mistakes.append(_mistake("CV152", file, issuer, "is this machine itself.", "Give the sign-in service's address."))
+            mistakes.append(_mistake("CV132", file, issuer, "is this machine itself.", "Give the sign-in service's address."))
         if parts.path.rstrip("/").endswith(DEMO_ISSUER_PATH):
-            mistakes.append(_mistake("CV153", file, issuer, "is the demonstration's, which signs for anybody.", "Remove it."))
+            mistakes.append(_mistake("CV133", file, issuer, "is the demonstration's, which signs for anybody.", "Remove it."))
         if sum(other.issuer == issuer.issuer for other in issuers) > 1:
-            mistakes.append(_mistake("CV154", file, issuer, "has more than one table.", "Keep one."))
+            mistakes.append(_mistake("CV134", file, issuer, "has more than one table.", "Keep one."))
     return mistakes
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from connectors.localtime import local
 from connectors.matching import Match
 from portal.model import OutcomeState
 
@@ -80,14 +81,14 @@ def first(states: list[OutcomeState]) -> OutcomeState:
 
 
 def says(state: OutcomeState, name: str, now: datetime, outcome: Outcome | None = None) -> str:
-    """The words for one outcome of the source shown as ``name``; times are shown in the portal's local time."""
-    local = now.astimezone()
-    since = outcome.since.astimezone() if outcome and outcome.since else local
+    """The words for one outcome of the source shown as ``name``; times are shown in local time."""
+    at = local(now)
+    since = local(outcome.since) if outcome and outcome.since else at
     aside = outcome.set_aside if outcome else 0
     return SAYS[state].format(
         name=name[:1].upper() + name[1:],
-        time=f"{local:%H:%M}",
-        day=f"{local.day} {local:%B %Y}",
+        time=f"{at:%H:%M}",
+        day=f"{at.day} {at:%B %Y}",
         seconds=f"{outcome.seconds:g}" if outcome else "some",
         since=f"{since:%H:%M}",
         aside=f"{aside} could not be read." if aside else "There is more.",

@@ -6,13 +6,14 @@ A term knows what its clause says, and apart from that what of it is in force: t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
+from connectors.localtime import day_of
 from connectors.standard import Kind
 from portal.agreements.documents import Agreement, Clause
 from portal.agreements.grants import EXISTS, REFUSED, Grant, conditions_hash, granted_fields, holding, refused_fields
@@ -135,8 +136,8 @@ def rule_set(terms: Iterable[Term]) -> RuleSet:
 
 
 def as_day(now: datetime) -> date:
-    """The calendar day on which agreements are judged at the aware moment ``now``; days are counted in UTC."""
-    return now.astimezone(UTC).date()
+    """The local calendar day on which agreements are judged at the aware moment ``now``."""
+    return day_of(now)
 
 
 def span_of(agreement: Agreement, clause: Clause | None = None) -> Span:

@@ -361,12 +361,12 @@ def test_settings_take_asymmetric_algorithms_only(algorithm: str) -> None:
     ("address", "ids"),
     [
         ("https://id.northshire.example", []),
-        ("http://id.northshire.example", ["CV151"]),
-        ("https://localhost:8443", ["CV152"]),
-        ("https://127.8.8.8/x", ["CV152"]),
-        ("https://[::1]/x", ["CV152"]),
-        ("http://127.0.0.1:8000/demo/issuer", ["CV151", "CV152", "CV153"]),
-        ("https://portal.example/demo/issuer/", ["CV153"]),
+        ("http://id.northshire.example", ["CV131"]),
+        ("https://localhost:8443", ["CV132"]),
+        ("https://127.8.8.8/x", ["CV132"]),
+        ("https://[::1]/x", ["CV132"]),
+        ("http://127.0.0.1:8000/demo/issuer", ["CV131", "CV132", "CV133"]),
+        ("https://portal.example/demo/issuer/", ["CV133"]),
     ],
 )
 def test_production_refuses_issuers_that_cannot_be_trusted(address: str, ids: list[str]) -> None:
@@ -376,4 +376,4 @@ def test_production_refuses_issuers_that_cannot_be_trusted(address: str, ids: li
 
 def test_production_refuses_two_tables_for_one_issuer() -> None:
     settings = IssuerSettings(issuer="https://id.example", audience="a", algorithms=("ES256",), may_assert=MayAssert(agencies=(), roles=()))
-    assert {mistake.id for mistake in production_mistakes([settings, settings])} == {"CV154"}
+    assert {mistake.id for mistake in production_mistakes([settings, settings])} == {"CV134"}

@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench soak lock signatures api audit clean
+.PHONY: demo test check bench soak lock signatures api docs audit clean
 
 demo: $(READY) ## six agencies, one portal, one child's view; serves until Ctrl-C (ONCE=1 stops after the view)
 	@$(BIN)/childview demo $(if $(ONCE),--once,)
@@ -24,8 +24,8 @@ check: $(READY) ## format, lint, types, layers
 bench: $(READY) ## speed, as ratios measured side by side in one run
 	$(BIN)/python -m tests.bench
 
-soak: $(READY) ## ten clients for SECONDS=60, with cancelled and failing questions, then the log is verified
-	$(BIN)/python -m tests.bench.soak $(or $(SECONDS_),60)
+soak: $(READY) ## ten clients for FOR=60 seconds, with cancelled and failing questions, then the log is verified
+	$(BIN)/python -m tests.bench.soak $(or $(FOR),60)
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras --group dev pyproject.toml -o requirements.lock
@@ -35,6 +35,9 @@ signatures: $(READY) ## sign the demo's agreements anew, after their text or the
 
 api: $(READY) ## publish the composed API as schema/api.graphql
 	$(BIN)/python -m portal.api.publish
+
+docs: $(READY) ## write anew the pages that are made from the code
+	$(BIN)/python -m tests.made
 
 audit: $(READY) ## the official GraphQL-over-HTTP audit (needs node and npm)
 	tests/audit/run.sh

@@ -15,6 +15,8 @@ from connectors.errors import Misconfigured
 _T = TypeVar("_T")
 #: Rows by column name, in parts.
 Parts = AsyncGenerator[Sequence[Mapping[str, Any]], None]
+#: The connections of one database that are being given back.
+Leaving = set[asyncio.Future[None]]
 #: Rows are taken so many at a time.
 PART = 100
 #: So many seconds whoever asked waits for a stopped query, and so many it is given behind the scenes.
@@ -55,9 +57,10 @@ class Running:
     that does not even answer to that. What is left to tidy up goes on behind the scenes.
     """
 
-    def __init__(self, stop: Callable[[], None] | None = None, kill: Callable[[], None] | None = None) -> None:
+    def __init__(self, leaving: Leaving, stop: Callable[[], None] | None = None, kill: Callable[[], None] | None = None) -> None:
         self.stop = stop
         self.kill = kill
+        self._leaving = leaving
         self._steps: set[asyncio.Future[Any]] = set()
 
     async def step(self, deadline: float, run: Awaitable[_T]) -> _T:
@@ -77,8 +80,8 @@ class Running:
     async def let_go(self, close: Callable[[], Awaitable[object]]) -> None:
         """Give the connection back by ``close`` when nothing runs on it any more."""
         closing = asyncio.ensure_future(self._closed(close))
-        _LEAVING.add(closing)
-        closing.add_done_callback(_LEAVING.discard)
+        self._leaving.add(closing)
+        closing.add_done_callback(self._leaving.discard)
         await asyncio.wait({closing}, timeout=_PATIENCE)
         if not closing.done() and self.kill:
             self.kill()
@@ -105,10 +108,7 @@ class Running:
             task.exception()
 
 
-async def all_left(patience: float) -> None:
-    """Wait until every connection that was being given back is back."""
-    if _LEAVING:
-        await asyncio.wait(set(_LEAVING), timeout=patience)
-
-
-_LEAVING: set[asyncio.Future[None]] = set()
+async def all_left(leaving: Leaving, patience: float) -> None:
+    """Wait until every connection that was being given back is back, or ``patience`` seconds have passed."""
+    if leaving:
+        await asyncio.wait(set(leaving), timeout=patience)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
-from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -129,7 +128,6 @@ def refuse_unknown_tables(document: Document, known: tuple[str, ...]) -> list[Mi
     return [document.mistake("CV151", f"unknown key {key!r}.", key, hint=hint) for key in document.raw if key not in known]
 
 
-@cache
 def readers() -> dict[str, Any]:
     """The entry points that ``source.reads`` may name; nothing is imported until one is used."""
     return {point.name: point for point in entry_points(group=GROUP)}

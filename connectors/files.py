@@ -17,11 +17,13 @@ from urllib.parse import unquote
 
 import duckdb
 
-from connectors.database import PART, Parts, Running, all_left
+from connectors.database import PART, Leaving, Parts, Running, all_left
 from connectors.errors import Misconfigured, Unavailable
 from connectors.parameters import PLACEHOLDER
 
 _THREADS = 4
+#: So many seconds queries that were stopped are waited for when the portal closes.
+_FAREWELL = 4.0
 _FILE = re.compile(r"(\bread_(?:csv|csv_auto|parquet)\s*\(\s*)'(?!/)((?:[^']|'')+)'", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -37,6 +39,7 @@ class Folder:
         self.folder = (base / (path[2:] if path.startswith("//") else path)).resolve()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._threads: ThreadPoolExecutor | None = None
+        self._leaving: Leaving = set()
 
     async def open(self) -> None:
         """Open an empty database in memory that can see this folder and nothing else. Raises Misconfigured if there is no such folder."""
@@ -50,9 +53,11 @@ class Folder:
         self._connection = self._threads = None
         if connection and threads:
             connection.interrupt()
-            await all_left(_THREADS)
-            await asyncio.to_thread(threads.shutdown)
-            connection.close()
+            await all_left(self._leaving, _FAREWELL)
+            # A thread that reads from a share which has gone away never ends: it is left behind.
+            threads.shutdown(wait=False, cancel_futures=True)
+            if not self._leaving:
+                connection.close()
 
     async def rows(self, query: str, given: Mapping[str, Any], step: str, deadline: float) -> Parts:
         """Rows in parts, their values as DuckDB gives them. Raises SourceError, or TimeoutError at ``deadline``."""
@@ -60,7 +65,7 @@ class Folder:
             raise Misconfigured(f"{self.source}: {step}: asked before it was opened")
         threads, cursor = self._threads, self._connection.cursor()
         run = partial(asyncio.get_running_loop().run_in_executor, threads)
-        statement, running = located(query, self.folder), Running(cursor.interrupt)
+        statement, running = located(query, self.folder), Running(self._leaving, cursor.interrupt)
         try:
             names = await running.step(deadline, run(_executed, cursor, statement, dict(given)))
             while part := await running.step(deadline, run(cursor.fetchmany, PART)):

@@ -85,7 +85,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, date | time) and not isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
+        # What is no number (NaN, signalling or not) stays what it is: no field of the standard takes it.
+        if not value.is_finite():
+            return value
+        return int(value) if value == value.to_integral_value() else float(value)
     return str(value) if isinstance(value, UUID) else value
 
 

@@ -84,6 +84,29 @@ def compare(subject: Subject, person: Person) -> Comparison:
     )
 
 
+def confirmed(subject: Subject, persons: Iterable[Person]) -> Subject:
+    """What of the subject's numbers, names, birth date and postcodes stands letter for letter with one of these persons; the rest may
+    be mistyped, and a source that searches by the letter would not have found the child by it.
+    """
+    known = list(persons)
+    numbers = {(each.system, normalise(each.system, each.value)) for person in known for each in person.identifiers}
+    families = {_plain(name) for person in known for name in (person.family_name, person.former_family_name) if name}
+    given, born = {_plain(person.given_name) for person in known if person.given_name}, {person.birth_date for person in known}
+    postcodes = {postcode for person in known for postcode in _postcodes(person)}
+    return Subject(
+        identifiers=tuple(each for each in subject.identifiers if (each.system, normalise(each.system, each.value)) in numbers),
+        given_name=subject.given_name if _plain(subject.given_name) in given else None,
+        family_name=subject.family_name if _plain(subject.family_name) in families else None,
+        former_family_name=subject.former_family_name if _plain(subject.former_family_name) in families else None,
+        birth_date=subject.birth_date if subject.birth_date in born else None,
+        addresses=tuple(each for each in subject.addresses if each.postcode and each.postcode.replace(" ", "").upper() in postcodes),
+    )
+
+
+def _plain(name: str | None) -> str:
+    return (name or "").strip().casefold()
+
+
 def letters(name: str | None) -> str:
     """A name as compared: accents dropped, case folded, letters only."""
     bare = unicodedata.normalize("NFKD", name or "").casefold()

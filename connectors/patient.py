@@ -18,9 +18,11 @@ from connectors.settings import Document
 
 #: What a file may say about persons; a Patient's names, dates, addresses and phones are read without being told.
 OWN_KEYS = ("identifiers", "shield", "cleared", "school")
-#: HL7 Confidentiality: how a national demographic service marks a person whose place must not be told, or who is protected altogether.
-CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
-_MARKED: dict[str, Shield] = {"R": "LOCATION", "V": "IDENTITY"}
+#: HL7 Confidentiality, under its present and its earlier address: how a national demographic service marks a person whose place must not
+#: be told, or who is protected altogether. A code that is neither of these nor known to be harmless is the strongest.
+_CONFIDENTIALITY = "v3-Confidentiality"
+_EARLIER = "v3/Confidentiality"
+_MARKED: dict[str, Shield | None] = {"R": "LOCATION", "V": "IDENTITY", "U": None, "L": None, "M": None, "N": None}
 _PARENTS = frozenset({"PRN", "MTH", "FTH", "NMTH", "NFTH", "ADOPTP", "STPPRN", "N"})
 
 
@@ -145,8 +147,9 @@ class PatientTable(msgspec.Struct, frozen=True):
     def _shield(self, patient: Patient, resource: Mapping[str, Any]) -> Shield | None:
         if "shield" in self.readings:
             return shield_of(self.source, self.readings["shield"](resource))
-        marks = {_MARKED[each.code] for each in patient.meta.security if each.system == CONFIDENTIALITY and each.code in _MARKED}
-        return "IDENTITY" if "IDENTITY" in marks else next(iter(marks), None)
+        labels = (each for each in patient.meta.security if (each.system or "").endswith((_CONFIDENTIALITY, _EARLIER)))
+        marks = {_MARKED.get((each.code or "").strip().upper(), "IDENTITY") for each in labels}
+        return "IDENTITY" if "IDENTITY" in marks else "LOCATION" if "LOCATION" in marks else None
 
 
 def patient_table(source: str, document: Document) -> tuple[PatientTable | None, list[Mistake]]:

@@ -7,11 +7,14 @@ from datetime import date, datetime
 from typing import Any, cast
 
 import msgspec
+import structlog
 
 from connectors.connector import FIND_LIMIT, Address, Identifier, Person, Shield
 from connectors.errors import Misconfigured, Mistake
 from connectors.mapping import CONVERTERS, UNREADABLE, Path, Reading, Rule, at, plain, reading, text_id
 from connectors.settings import Document, collect
+
+log = structlog.get_logger("childview.source")
 
 TEXTS = ("given_name", "middle_names", "family_name", "former_family_name", "sex", "postcode", "school")
 LISTS = ("phones", "parents", "addresses")
@@ -155,21 +158,23 @@ def person_rule(
 
 
 def shield_of(source: str, value: Any) -> Shield | None:
-    """The shield a marker stands for. An unknown marker fails the find: it must never read as "no shield"."""
+    """The shield a marker stands for. An unknown marker is the strongest, and operators are told: it must never read as "no shield"."""
     if value is None or value == "":
         return None
     if isinstance(value, str) and value.strip().upper() in _SHIELDS:
         return cast(Shield, value.strip().upper())
-    raise Misconfigured(f"{source}: person.shield holds a marker that is none of LOCATION, IDENTITY and nothing")
+    log.error("shield marker not understood", source=source, why="person.shield holds none of LOCATION, IDENTITY and nothing")
+    return "IDENTITY"
 
 
 def cleared_of(source: str, value: Any) -> tuple[str, ...]:
-    """The ``issuer|person`` to whom a shield does not apply, from a JSON list or its text."""
+    """The ``issuer|person`` to whom a shield does not apply, from a JSON list or its text. One that cannot be read clears nobody."""
     listed = CONVERTERS["json"](value) if isinstance(value, str | bytes) else value
     if listed is None:
         return ()
     if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
-        raise Misconfigured(f"{source}: person.cleared is not a JSON list of texts")
+        log.error("clearances not understood", source=source, why="person.cleared is not a JSON list of texts")
+        return ()
     return tuple(listed)
 
 

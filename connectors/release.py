@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.scalars import CHECKERS
 from connectors.standard import TIERS, Field, Held, Kind, Provenance, Standard
 
 HELD_PLACE = (
@@ -25,7 +26,7 @@ HELD_TIER = "This is too sensitive to show here. Phone if you need to know."
 HELD_EXISTS = "There is a record here that your role may not read. Phone if you need to know."
 
 #: Fields whose value can name a sensitive service; compared with the federation's ``sensitive_services``.
-_NAMING_SERVICE = ("service", "serviceType", "setting", "authorRole", "role", "team")
+_NAMING_SERVICE = ("service", "serviceType", "setting", "authorRole", "role", "team", "agencyName", "base", "sourceCode")
 _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 
 
@@ -65,7 +66,8 @@ def withheld(kind: Kind, fields: Mapping[str, Any], rule: KindRule, source: Sour
         return "retention"
     if fields.get("thirdParty") == "INFORMANT":
         return "informant"
-    if (source.police or kind.name == "PoliceEvent") and fields.get("handlingCode") != "MAY_BE_SHARED":
+    code = fields.get("handlingCode")
+    if code != "MAY_BE_SHARED" and (code is not None or source.police or kind.name == "PoliceEvent"):
         return "handling"
     tier = record_tier(kind, fields, rule, source)
     return "tier" if tier == "T5" or tier > rule.existence else None
@@ -99,26 +101,29 @@ def release(
         if words:
             held.append(Held(name, words))
         else:
-            shown[name] = _pruned(field, value, standard, place, checked, held, rule.ceiling)
+            shown[name] = _pruned(field, _ordinary(value, rule), standard, place, checked, held, rule.ceiling)
     return kind.record(**envelope, **shown, held=tuple(held))
 
 
-def without_place(kind: Kind, record: msgspec.Struct, standard: Standard) -> msgspec.Struct:
-    """The record with everything ``@location`` taken away, as if the place had been withheld from the start (a shield that came late)."""
-    held: list[Held] = [each for each in record.held if each.words != HELD_PLACE]  # type: ignore[attr-defined]
-    already = [each for each in record.held if each.words == HELD_PLACE]  # type: ignore[attr-defined]
+def without_place(
+    kind: Kind, record: msgspec.Struct, wanted: Iterable[str], standard: Standard, ceiling: str, today: date
+) -> msgspec.Struct:
+    """The record without its places, nor a day that lies ahead, exactly as if they had been withheld from the start: a shield came late."""
+    held: list[Held] = list(record.held)  # type: ignore[attr-defined]
+    if any(each.field is None for each in held):
+        return record
     taken: dict[str, Any] = {}
-    for name, field in kind.fields.items():
-        value = getattr(record, name, None)
-        if value is None:
-            continue
-        if field.location:
+    for name in sorted(kind.fields.keys() & set(wanted)):
+        field, value = kind.fields[name], getattr(record, name)
+        if field.location or _future(name, value, today):
             taken[name] = None
-            already.append(Held(name, HELD_PLACE))
-        elif field.nested:
-            # Whatever else was to be pruned has gone already; only the place is new.
-            taken[name] = _pruned(field, value, standard, False, True, already, "T5")
-    return msgspec.structs.replace(record, **taken, held=tuple(held + already))
+            held = [each for each in held if each.field != name] + [Held(name, HELD_PLACE)]
+        elif field.nested and value is not None:
+            # What else was to be pruned has gone already, and its text was checked; only the place is new.
+            taken[name] = _pruned(field, value, standard, False, True, held, ceiling)
+    order = {name: position for position, name in enumerate(sorted(wanted))}
+    held.sort(key=lambda each: order[(each.field or "").partition(".")[0]])
+    return msgspec.structs.replace(record, **taken, held=tuple(held))
 
 
 def _held_words(field: Field, value: Any, rule: KindRule, place: bool, checked: bool, future: bool) -> str | None:
@@ -132,6 +137,17 @@ def _held_words(field: Field, value: Any, rule: KindRule, place: bool, checked: 
     if (field.tier or "T1") > rule.ceiling:
         return HELD_TIER
     return HELD_TEXT if field.free_text and value is not None and not checked else None
+
+
+def _ordinary(value: Any, rule: KindRule) -> Any:
+    """Of objects inside a record, those that name no sensitive service; the others are T4, existence included."""
+    if rule.existence >= "T4" or not isinstance(value, tuple):
+        return value
+    return tuple(each for each in value if not (isinstance(each, msgspec.Struct) and _names_sensitive(each, rule.sensitive)))
+
+
+def _names_sensitive(inner: msgspec.Struct, sensitive: Iterable[str]) -> bool:
+    return any(_is_sensitive(getattr(inner, name, None), sensitive) for name in _NAMING_SERVICE)
 
 
 def _pruned(field: Field, value: Any, standard: Standard, place: bool, checked: bool, held: list[Held], ceiling: str) -> Any:
@@ -171,14 +187,22 @@ def _nested_words(field: Field, place: bool, checked: bool, ceiling: str) -> str
 
 
 def _is_sensitive(service: Any, sensitive: Iterable[str]) -> bool:
+    """Whether words name a listed service, however they are joined: "Sexual Health (north)", "sexualhealth", "SEXUAL_HEALTH"."""
+    if isinstance(service, (list, tuple)):
+        return any(_is_sensitive(each, sensitive) for each in service)
     if not isinstance(service, str):
         return False
-    slug = f"-{_NOT_A_WORD.sub('-', service.casefold()).strip('-')}-"
-    return any(f"-{listed}-" in slug for listed in sensitive)
+    words = [word for word in _NOT_A_WORD.split(service.casefold()) if word]
+    runs = {"".join(words[start:end]) for start in range(len(words)) for end in range(start + 1, min(start + 5, len(words) + 1))}
+    return any(listed.replace("-", "") in runs for listed in sensitive)
 
 
 def _past(until: Any, today: date) -> bool:
-    return until is not None and str(until)[:10] < today.isoformat()
+    """Whether a last day has passed. One that cannot be read is left to validation, which sets the record aside and counts it."""
+    try:
+        return until is not None and CHECKERS["Date"](str(until)[:10]) < today.isoformat()
+    except ValueError:
+        return False
 
 
 def _future(name: str, value: Any, today: date) -> bool:

@@ -18,11 +18,14 @@ from sqlalchemy.exc import ArgumentError, InvalidRequestError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from connectors.database import PART, Parts, Running, all_left
+from connectors.database import PART, Leaving, Parts, Running, all_left
 from connectors.errors import Misconfigured, Refused, Unavailable
 
-_POOL = 5
+#: At most so many connections to one source, made when they are first needed.
+_POOL = 10
 _SHARE_OF_DEADLINE = 0.9
+#: So many seconds a file that is being written is waited for, once.
+_LOCKED = 1.0
 
 # These print rows and bound values when somebody turns debugging on for the whole process. They say nothing of a child here.
 for _name in ("sqlalchemy.engine", "sqlalchemy.pool", "aiosqlite"):
@@ -38,6 +41,7 @@ class Server:
         self._url = url
         self._deadline = deadline
         self._engine: AsyncEngine | None = None
+        self._leaving: Leaving = set()
 
     async def open(self) -> None:
         """Make the pool. Connections are made when they are needed, so that a source may come up later than we do."""
@@ -47,12 +51,16 @@ class Server:
         if self.dates:
             session = {"default_transaction_read_only": "on", "statement_timeout": str(limit), "application_name": "childview"}
             options["connect_args"] = {"server_settings": session, "timeout": self._deadline}
+        else:
+            # While a writer holds a file nothing can interrupt who waits for it.
+            options["connect_args"] = {"timeout": min(_LOCKED, self._deadline / 3)}
         try:
             self._engine = create_async_engine(
                 self._url,
                 hide_parameters=True,
                 pool_size=_POOL,
-                max_overflow=_POOL,
+                # Connections beyond a pool's size are made for one query and closed after it: dearer than the query.
+                max_overflow=0,
                 pool_timeout=self._deadline,
                 pool_pre_ping=self.dates,
                 pool_recycle=1800,
@@ -65,14 +73,14 @@ class Server:
 
     async def close(self) -> None:
         if self._engine:
-            await all_left(self._deadline)
+            await all_left(self._leaving, self._deadline)
             await self._engine.dispose()
             self._engine = None
 
     async def rows(self, query: str, given: Mapping[str, Any], step: str, deadline: float) -> Parts:
         if self._engine is None:
             raise Misconfigured(f"{self.source}: {step}: asked before it was opened")
-        connection, running = self._engine.connect(), Running()
+        connection, running = self._engine.connect(), Running(self._leaving)
         try:
             await running.step(deadline, connection.start())
             running.stop, running.kill = await _stoppers(connection)

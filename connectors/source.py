@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
 import msgspec
@@ -16,10 +16,11 @@ import structlog
 
 from connectors.connector import FIND_LIMIT, Address, Ask, Person, Record, Shield, Subject
 from connectors.declarative import Declared
-from connectors.errors import Misconfigured, Unavailable
+from connectors.errors import Misconfigured, Refused, SourceError, Unavailable
 from connectors.localtime import day_of
 from connectors.matching import Match, compare, match
 from connectors.release import KindRule, SourceRule, Stamp, release, withheld
+from connectors.shields import binds, forbids_place, shielded
 from connectors.standard import BadRecord, Kind, Provenance, Standard, validate
 
 _T = TypeVar("_T")
@@ -27,6 +28,8 @@ log = structlog.get_logger("childview.source")
 
 #: Seconds before a source that was out of reach is asked once more; and the longest that it may itself ask for.
 _BREATH, _PATIENCE = 0.05, 1.0
+#: After so many records the others get their turn, and a deadline can strike.
+_BREATHER = 100
 
 FindState = Literal["FOUND", "NOTHING_TO_SHOW", "AMBIGUOUS", "TOO_MANY"]
 
@@ -34,7 +37,8 @@ FindState = Literal["FOUND", "NOTHING_TO_SHOW", "AMBIGUOUS", "TOO_MANY"]
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Who a source thinks this is: an accepted person, or why there is none; and, apart from that, the shields it found.
 
-    ``orders_known`` is False when the source holds orders and could not say whether one forbids disclosing a place.
+    ``orders_known`` is False when the source could not say whether a shield or an order binds: persons beyond the limit were not seen,
+    or its orders could not be read. ``on_place`` says that the match rests on the postcode. ``veiled``: see ``Shielded``.
     """
 
     state: FindState
@@ -42,6 +46,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     match: Match | None = None
     shields: frozenset[Shield] = frozenset()
     orders_known: bool = True
+    on_place: bool = False
+    veiled: bool = False
 
 
 class KindAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +68,9 @@ class Source:
         self.agency = declared.settings.agency
         self.kinds = tuple(sorted(declared.connector.provided()))
         self._out: dict[str, datetime] = {}
+        self._opened, self._opening = False, asyncio.Lock()
         self._connector = declared.connector
+        self._ours = type(declared.connector).__module__.partition(".")[0] == __package__
         self._standard = standard
         self._rule = SourceRule(tier=self.settings.tier, service=self.settings.service, police=police)
 
@@ -72,7 +80,11 @@ class Source:
         return min(self._out.values(), default=None)
 
     async def open(self) -> None:
-        await self._connector.open()
+        """Open the connector. A source that could not be opened is opened with the next question. Raises as ``find``."""
+        async with self._opening:
+            if not self._opened:
+                await self._connector.open()
+                self._opened = True
 
     async def close(self) -> None:
         await self._connector.close()
@@ -82,8 +94,20 @@ class Source:
         await self._connector.check()
 
     def can_find(self, subject: Subject) -> bool:
-        """Whether what was typed is enough to look a child up here."""
-        return self._connector.can_find(minimised(subject, self.settings.needs))
+        """Whether what was typed is enough to look a child up here. A connector that cannot even say is asked, and fails by itself."""
+        try:
+            return self._connector.can_find(minimised(subject, self.settings.needs))
+        except Exception as error:
+            log.error("source failed", source=self.id, step="can_find", error=type(error).__name__)
+            return True
+
+    def can_vouch(self, subject: Subject) -> bool:
+        """Whether its word on shields would be about this child: it can be searched by a number typed, or by family name and birth date.
+
+        A birth date alone finds whoever shares it, and nothing typed would tell which of them is meant.
+        """
+        named = bool(subject.family_name) and len(subject.birth_date or "") == len("YYYY-MM-DD")
+        return self.can_find(Subject(identifiers=subject.identifiers)) or (named and self.can_find(subject))
 
     async def find(self, subject: Subject, ask: Ask, asker: str) -> Finding:
         """Find the subject here. ``asker`` is ``issuer|person``, for clearances. Raises SourceError, TimeoutError or a bug's own error."""
@@ -95,24 +119,28 @@ class Source:
         return await self._asked(kind, ask.deadline, lambda: self._answer(person, self._standard.kinds[kind], rule, ask, place, now))
 
     async def _found(self, sent: Subject, ask: Ask, asker: str) -> Finding:
+        await self.open()
         persons = await self._connector.find(sent, ask)
-        shields, open_to_asker = _shielded(sent, persons, asker)
-        matches = match(sent, open_to_asker)
-        if len(persons) > FIND_LIMIT and not any(_numbered(sent, person) for person in open_to_asker):
-            # Those beyond the limit were not seen, nor their shields.
-            return Finding(state="TOO_MANY", shields=shields, orders_known=False)
-        bound = [person for person in open_to_asker if _binds(sent, person)]
-        forbidding, known = await self._orders(bound, ask)
-        return _finding(open_to_asker, matches, shields | forbidding, known)
+        seen = shielded(sent, persons, asker)
+        # Those beyond the limit were not seen, nor their shields.
+        crowded = len(persons) > FIND_LIMIT
+        if crowded and not any(compare(sent, person).by_identifier for person in seen.persons):
+            return Finding(state="TOO_MANY", shields=seen.shields, orders_known=False, veiled=seen.veiled)
+        forbidding, known = await self._orders([person for person in seen.persons if binds(sent, person, "LOCATION")], ask)
+        found = _finding(sent, seen.persons)
+        return msgspec.structs.replace(found, shields=seen.shields | forbidding, orders_known=known and not crowded, veiled=seen.veiled)
 
     async def _answer(self, person: Person, kind: Kind, rule: KindRule, ask: Ask, place: bool, now: datetime) -> KindAnswer:
         today, stamp = day_of(now), self._stamp()
         records: list[msgspec.Struct] = []
         reasons: set[str] = set()
-        set_aside, cut = 0, False
+        set_aside, cut, scanned = 0, False, 0
         async with aclosing(_generator(self._connector.provided()[kind.name](person, ask))) as stream:
             async for record in stream:
-                reason = withheld(kind, record.fields, rule, self._rule, today)
+                scanned += 1
+                if scanned % _BREATHER == 0:
+                    await asyncio.sleep(0)
+                reason = withheld(kind, record.fields, rule, self._rule, today) if isinstance(record.fields, Mapping) else None
                 if reason:
                     reasons.add(reason)
                     continue
@@ -133,11 +161,14 @@ class Source:
         if "Flag" not in self.kinds:
             return frozenset(), True
         flags = msgspec.structs.replace(ask, fields=frozenset({"forbidsPlace", "status", "start", "end"}))
+        now = asyncio.get_running_loop().time()
         try:
-            for person in persons:
-                async for record in _generator(self._connector.provided()["Flag"](person, flags)):
-                    if _forbids_place(record, day_of(datetime.now(UTC))):
-                        return frozenset({"LOCATION"}), True
+            # Half of the time left: a find must not time out because this child, and no other, has orders to be read.
+            async with asyncio.timeout_at(now + (ask.deadline - now) / 2):
+                for person in persons:
+                    async for record in _generator(self._connector.provided()["Flag"](person, flags)):
+                        if forbids_place(record, day_of(datetime.now(UTC))):
+                            return frozenset({"LOCATION"}), True
         except Exception as error:
             # Not knowing is not the same as none: the place is withheld as if the source had been silent.
             log.warning("orders unknown", source=self.id, error=type(error).__name__)
@@ -148,7 +179,7 @@ class Source:
         """Ask within the deadline, once more if the source was out of reach, and note when a step went silent and when it came back."""
         try:
             async with asyncio.timeout_at(deadline):
-                answer = await _twice(ask)
+                answer = await _twice(lambda: self._quietly(step, ask))
         except (Unavailable, TimeoutError) as error:
             if step not in self._out:
                 self._out[step] = datetime.now(UTC)
@@ -162,6 +193,15 @@ class Source:
             log.info("source back", source=self.id, step=step)
         return answer
 
+    async def _quietly(self, step: str, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """Ask, and put our words in place of an error's that are not ours: an author may have put anything into them."""
+        try:
+            return await ask()
+        except SourceError as error:
+            if self._ours:
+                raise
+            raise _in_our_words(error, f"{self.id}: {step}") from None
+
     def _stamp(self) -> Stamp:
         connector = f"{self.settings.reads}/{self.settings.sdk}"
         moment = datetime.now(UTC)
@@ -169,6 +209,15 @@ class Source:
             source=self.id, agency=self.agency, retrievedAt=moment, connector=connector, standard=self._standard.version
         )
         return Stamp(provenance=provenance, contact=self.settings.contact)
+
+
+def _in_our_words(error: SourceError, where: str) -> SourceError:
+    """The same fate, raised at the same place, without the author's text."""
+    fate = next(each for each in (Refused, Misconfigured, Unavailable, SourceError) if isinstance(error, each))
+    told = fate(f"{where}: the connector raised {fate.__name__}")
+    if isinstance(told, Unavailable) and isinstance(error, Unavailable):
+        told.retry_after = error.retry_after
+    return told.with_traceback(error.__traceback__)
 
 
 async def _twice(ask: Callable[[], Awaitable[_T]]) -> _T:
@@ -198,50 +247,13 @@ def minimised(subject: Subject, needs: tuple[str, ...]) -> Subject:
     )
 
 
-def _numbered(subject: Subject, person: Person) -> bool:
-    return compare(subject, person).by_identifier
-
-
-def _binds(subject: Subject, person: Person) -> bool:
-    """Whether a shield on this person binds the view: a link, or a possible one that no number proves to be somebody else."""
-    compared = compare(subject, person)
-    return (
-        compared.by_identifier or compared.by_demographics or compared.possible or compared.identifier is not None
-    ) and not compared.contradicted
-
-
-def _shielded(subject: Subject, persons: list[Person], asker: str) -> tuple[frozenset[Shield], list[Person]]:
-    """The shields that bind, and the persons left: one under an IDENTITY shield exists for nobody not cleared."""
-    shields: set[Shield] = set()
-    left: list[Person] = []
-    for person in persons:
-        shield = person.shield if asker not in person.cleared else None
-        if shield and _binds(subject, person):
-            shields.add(shield)
-        if shield != "IDENTITY":
-            left.append(person)
-    return frozenset(shields), left
-
-
-def _finding(persons: list[Person], matches: list[Match], shields: frozenset[Shield], known: bool) -> Finding:
-    ranked = [(found, person) for found, person in zip(matches, persons, strict=True) if found.band != "NON_LINK"]
-    linked = [(found, person) for found, person in ranked if found.band == "LINK"]
-    if linked:
-        found, person = linked[0]
-        return Finding(state="FOUND", person=person, match=found, shields=shields, orders_known=known)
-    if ranked:
-        return Finding(state="AMBIGUOUS", match=ranked[0][0], shields=shields, orders_known=known)
-    return Finding(state="NOTHING_TO_SHOW", shields=shields, orders_known=known)
-
-
-def _forbids_place(record: Record, today: date) -> bool:
-    fields: Mapping[str, object] = record.fields
-    said = fields.get("forbidsPlace")
-    end = str(fields.get("end") or "")
-    over = bool(end) and end[:10] < today.isoformat()[: len(end[:10])]
-    in_error = fields.get("status") in ("ENTERED_IN_ERROR", "SUPERSEDED")
-    # Anything but a clear no forbids: a value we cannot read must not open a door.
-    return said not in (None, False, "false", "0", 0, "") and not over and not in_error
+def _finding(subject: Subject, persons: Sequence[Person]) -> Finding:
+    """Who of the persons the subject is, by the matching rule; they compete."""
+    ranked = [(found, person) for found, person in zip(match(subject, persons), persons, strict=True) if found.band != "NON_LINK"]
+    for found, person in ranked:
+        if found.band == "LINK":
+            return Finding(state="FOUND", person=person, match=found, on_place=not compare(subject, person).by_identifier)
+    return Finding(state="AMBIGUOUS", match=ranked[0][0]) if ranked else Finding(state="NOTHING_TO_SHOW")
 
 
 async def _generator(stream: AsyncIterator[Record]) -> AsyncGenerator[Record, None]:

@@ -33,7 +33,7 @@ def create_app(portal: Portal, *, introspection: bool = False) -> Starlette:
     """The application for an open portal. ``introspection`` lets signed-in practitioners ask the API about itself."""
     pages = Pages(portal)
     questions = GraphQLEndpoint(portal, build_schema(portal.standard), answer, introspection)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/graphql", questions),
             Route("/healthz", pages.alive),
@@ -42,6 +42,9 @@ def create_app(portal: Portal, *, introspection: bool = False) -> Starlette:
         ],
         middleware=[Middleware(Discreet)],
     )
+    # A redirect would say an address again, with whatever somebody wrote into it.
+    app.router.redirect_slashes = False
+    return app
 
 
 class Discreet:

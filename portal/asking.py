@@ -18,11 +18,12 @@ import structlog
 from connectors import Ask, Asker, Person
 from connectors.connector import Shield
 from connectors.errors import Misconfigured, Refused, SourceError, Unavailable
+from connectors.matching import confirmed
 from connectors.release import KindRule
 from connectors.source import Finding, KindAnswer, Source
 from portal.accesslog import Access
 from portal.federation import FederationSettings
-from portal.model import Decision, OutcomeState, Plan, Practitioner, Ruling
+from portal.model import Decision, Found, OutcomeState, Plan, Practitioner, Ruling
 from portal.outcomes import Outcome
 
 _T = TypeVar("_T")
@@ -32,13 +33,6 @@ log = structlog.get_logger("childview.asking")
 _PARTING = 0.1
 #: How long after its deadline a source may say that it kept it.
 _GRACE = 0.05
-
-
-class Found(msgspec.Struct, frozen=True):
-    """What the finds have said when fetching may begin: the shields, and whether a shield source is still silent."""
-
-    shields: frozenset[Shield]
-    silent: bool
 
 
 class Asks(Protocol):
@@ -56,9 +50,10 @@ class Asking:
 
     def __init__(self, plan: Plan, decision: Decision, practitioner: Practitioner, access: Access, asks: Asks) -> None:
         self._plan, self._decision, self._practitioner, self._access = plan, decision, practitioner, access
-        self._sources, self._shield_sources = asks.sources, frozenset(asks.settings.shield_sources)
+        self._sources = asks.sources
         self._shield_wait, self._budget = asks.settings.portal.shield_wait, asks.settings.portal.budget
         self._start = asyncio.get_running_loop().time()
+        self._was_silent = False
         self._finds: dict[str, asyncio.Task[Finding]] = {}
         self._fetches: dict[tuple[str, str], asyncio.Task[KindAnswer | None]] = {}
 
@@ -66,22 +61,43 @@ class Asking:
         """Start every find, and return once the shield sources have spoken or ``shield_wait`` seconds have passed."""
         asked = {ruling.source for ruling in self._decision.permitted}
         if not asked:
-            return Found(frozenset(), silent=True)
-        subject = self._plan.question.subject
-        for source in sorted(asked | self._shield_sources):
-            if self._sources[source].can_find(subject):
-                self._finds[source] = _begun(self._find(source))
-        guards = [self._finds[source] for source in self._shield_sources if source in self._finds]
+            return Found()
+        for source in sorted(asked | self._plan.guards):
+            self._finds[source] = _begun(self._find(source))
+        guards = [self._finds[source] for source in self._plan.guards]
         if guards:
             await asyncio.wait(guards, timeout=self._shield_wait)
-        return self.found()
+        found = self.found()
+        self._was_silent = found.silent
+        return found
 
     def found(self) -> Found:
-        """The shields known at this moment; a shield source that has not spoken, or could not be asked, is silent."""
-        ended = [task.result() for task in self._finds.values() if _spoke(task)]
-        guards = [self._finds.get(source) for source in self._shield_sources]
-        silent = any(task is None or not _spoke(task) for task in guards) or not all(finding.orders_known for finding in ended)
-        return Found(frozenset[Shield]().union(*(finding.shields for finding in ended)), silent)
+        """What is known at this moment; a shield source that has not spoken, or had not when fetching began, is silent.
+
+        Doubts that follow from who the child is count for nothing of a hidden child: they would tell it from one nobody knows.
+        """
+        ended = {source: task.result() for source, task in self._finds.items() if _spoke(task)}
+        shields = frozenset[Shield]().union(*(finding.shields for finding in ended.values()))
+        crowded = any(finding.state == "TOO_MANY" for finding in ended.values())
+        doubtful = "IDENTITY" not in shields and not all(finding.orders_known for finding in ended.values())
+        unsure = "IDENTITY" not in shields and not all(self._spoke_of_ours(source, ended) for source in self._plan.guards & ended.keys())
+        return Found(
+            shields=shields,
+            silent=self._was_silent or not self._plan.guards <= ended.keys() or crowded or doubtful,
+            veiled=any(finding.veiled for finding in ended.values()),
+            unsure=unsure,
+        )
+
+    def _spoke_of_ours(self, source: str, ended: Mapping[str, Finding]) -> bool:
+        """Whether a shield source's word is about the child that others have found.
+
+        "Nobody" to a mistyped number or name says nothing of a child whom another source knows by other details: that source must have
+        been searched by something that a person accepted elsewhere bears out.
+        """
+        if ended[source].state != "NOTHING_TO_SHOW":
+            return True
+        persons = [finding.person for other, finding in ended.items() if other != source and finding.person is not None]
+        return not persons or self._sources[source].can_vouch(confirmed(self._plan.question.subject, persons))
 
     async def fetch(self, decision: Decision) -> list[Outcome]:
         """One outcome for each ruling of the decision. Waits until every source has answered or its time is up."""
@@ -109,11 +125,14 @@ class Asking:
 
     async def _fetch(self, ruling: Ruling, decision: Decision) -> KindAnswer | None:
         finding = await asyncio.shield(self._finds[ruling.source])
-        if finding.person is None or decision.hidden:
+        if finding.person is None or decision.hidden or decision.unsure or (decision.guarded and finding.on_place):
             return None
-        wanted = next(ask.fields for ask in self._plan.asks if (ask.source, ask.kind) == (ruling.source, ruling.kind))
         rule = KindRule(
-            wanted=wanted, permitted=ruling.fields, ceiling=ruling.ceiling, existence=ruling.existence, sensitive=ruling.sensitive
+            wanted=self._plan.wanted(ruling.source, ruling.kind),
+            permitted=ruling.fields,
+            ceiling=ruling.ceiling,
+            existence=ruling.existence,
+            sensitive=ruling.sensitive,
         )
         ask = msgspec.structs.replace(self._ask(ruling.source), fields=ruling.fields)
         return await self._sources[ruling.source].fetch(finding.person, ruling.kind, rule, ask, decision.place, decision.at)
@@ -152,7 +171,7 @@ class Asking:
         if finding.person is None:
             state = "NOTHING_TO_SHOW" if finding.state == "FOUND" else finding.state
             return msgspec.structs.replace(blank, state=state, match=finding.match)
-        known = msgspec.structs.replace(blank, found=True, match=finding.match)
+        known = msgspec.structs.replace(blank, found=True, match=finding.match, on_place=finding.on_place)
         if not _spoke(fetch):
             return _failed(known, fetch, source, found=True)
         return _answered(known, fetch.result())
@@ -197,6 +216,7 @@ def _failed(blank: Outcome, task: asyncio.Task[Any], source: Source, *, found: b
     if isinstance(error, Unavailable):
         return msgspec.structs.replace(blank, state="UNAVAILABLE", since=source.out_since)
     if isinstance(error, Refused):
+        log.error("source refused", source=source.id, kind=blank.kind, found=found)
         state = "NOTHING_TO_SHOW" if found else "REFUSED"
         return msgspec.structs.replace(blank, state=state, reason="refused-after-find" if found else None)
     _report(error, blank)

@@ -19,12 +19,11 @@ from typing import Protocol
 
 import msgspec
 
-from connectors.connector import Shield
 from connectors.standard import ALWAYS, Standard
 from portal.agreements.grants import WHOLE
 from portal.agreements.rules import RuleSet, Term, as_day
 from portal.agreements.wording import day as in_words
-from portal.model import Decision, Plan, Practitioner, Ruling
+from portal.model import Decision, Found, Plan, Practitioner, Ruling
 
 _PHONE = "To keep a child safe you can still phone and ask."
 
@@ -96,16 +95,16 @@ def decide(plan: Plan, practitioner: Practitioner, rules: RuleSet, now: datetime
     )
 
 
-def narrow(decision: Decision, shields: Collection[Shield], *, silent: bool, standard: Standard) -> Decision:
+def narrow(decision: Decision, found: Found, standard: Standard) -> Decision:
     """What is left of a decision once the sources have said whether a shield binds this child.
 
-    LOCATION, or a shield source still silent: everything that tells where the child is goes. IDENTITY: the child is
+    LOCATION, or a shield source still silent or unsure: everything that tells where the child is goes. IDENTITY: the child is
     hidden, and a LOCATION shield beside it must not tell this child from one nobody knows. Nothing is ever added.
     """
-    hidden = "IDENTITY" in shields
-    if hidden:
-        decision = msgspec.structs.replace(decision, hidden=True)
-    if silent or ("LOCATION" in shields and not hidden):
+    hidden = "IDENTITY" in found.shields
+    guarded = "LOCATION" in found.shields and not hidden
+    decision = msgspec.structs.replace(decision, hidden=hidden, guarded=guarded, veiled=found.veiled, unsure=found.unsure)
+    if found.silent or found.unsure or guarded:
         rulings = tuple(_without_place(ruling, standard) for ruling in decision.rulings)
         decision = msgspec.structs.replace(decision, rulings=rulings, place=False)
     return decision

@@ -107,6 +107,11 @@ def refused_in_production(federation: Federation) -> list[Mistake]:
     return production_mistakes(federation.settings.issuers, str(federation.folder / "federation.toml"))
 
 
+def is_police(declared: Declared, settings: FederationSettings) -> bool:
+    """Whether a source's records are police records, which leave only with a handling code that lets them be shared."""
+    return settings.agencies[declared.settings.agency].type == "police" or "PoliceEvent" in declared.connector.provided()
+
+
 def state_folder(federation: str, given: Path | None = None) -> Path:
     """Where the portal keeps what it keeps: ``--state``, or the user's state folder by federation id. Made if missing, mode 0700."""
     home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
@@ -159,7 +164,14 @@ def _unknown_references(settings: FederationSettings, document: Document, declar
     for issuer in settings.issuers:
         known = (("agencies", settings.agencies), ("roles", settings.roles))
         mistakes += [
-            document.mistake("CV105", f"may_assert.{what} names {name!r}, which is not known here.", "issuers", "may_assert", what)
+            document.mistake(
+                "CV105",
+                f"may_assert.{what} names {name!r}, which is not known here.",
+                "issuers",
+                "may_assert",
+                what,
+                hint=f"Add it to {what}.",
+            )
             for what, names in known
             for name in getattr(issuer.may_assert, what)
             if name not in names

@@ -18,10 +18,10 @@ from connectors.errors import SourceError
 from connectors.source import Source
 from connectors.standard import Standard
 from portal.accesslog import AccessLog
-from portal.agreements import Agreements, Rules
+from portal.agreements import Agreements, Rules, refuse_older
 from portal.asking import asking
 from portal.decisions import decide, narrow
-from portal.federation import MASKS, Agency, Federation, FederationSettings
+from portal.federation import MASKS, Agency, Federation, FederationSettings, is_police
 from portal.identity import Identity
 from portal.merge import Known, SourceFacts, merge
 from portal.model import ChildView, Practitioner, Question
@@ -62,7 +62,7 @@ async def answer(question: Question, practitioner: Practitioner, portal: Portal)
 
     Raises LogUnavailable when who looks cannot be written down: then nobody has been asked, or nothing is released.
     """
-    plan = make_plan(question, portal.standard, portal.sources, portal.purposes)  # pure: which sources, kinds, fields would answer
+    plan = make_plan(question, portal.standard, portal.sources, portal.purposes, portal.settings.shield_sources)  # pure: who would answer
     rules = await portal.rules.concerning(practitioner, plan)  # the agreements in force
     decision = decide(plan, practitioner, rules, portal.log.now())  # pure: every yes and every no cites its clause
     async with (
@@ -70,10 +70,9 @@ async def answer(question: Question, practitioner: Practitioner, portal: Portal)
         asking(plan, decision, practitioner, access, portal) as asked,  # whatever happens, nobody is being asked afterwards
     ):
         found = await asked.find()  # find and match at every source; shields
-        narrowed = narrow(decision, found.shields, silent=found.silent, standard=portal.standard)
+        narrowed = narrow(decision, found, portal.standard)  # pure: what is left under the shields
         outcomes = await asked.fetch(narrowed)  # only what is still permitted; deadline; isolation
-        late = asked.found()  # a shield that came late binds what has come already
-        final = narrow(decision, late.shields, silent=found.silent or late.silent, standard=portal.standard)
+        final = narrow(decision, asked.found(), portal.standard)  # a shield that came late binds what has come already
         view = merge(plan, final, outcomes, asked.persons(), portal.known, portal.clock())  # pure: nothing dropped, nothing unexplained
         return await access.conclude(view)  # durable before one byte leaves; never content
 
@@ -85,13 +84,11 @@ async def open_portal(federation: Federation, state: Path, clock: Callable[[], d
     Raises ConfigurationError or LogUnavailable when the portal cannot keep its promises: then it does not start.
     """
     settings, now = federation.settings, clock or _utc
-    sources = {
-        each.id: Source(each, federation.standard, police=settings.agencies[each.settings.agency].type == "police")
-        for each in federation.declared.values()
-    }
+    sources = {each.id: Source(each, federation.standard, police=is_police(each, settings)) for each in federation.declared.values()}
     async with AsyncExitStack() as stack:
         accesslog = await AccessLog.open(settings.log, f"{settings.portal.id}/1", state, now, systems=sources)
         stack.push_async_callback(accesslog.close)
+        refuse_older(federation.agreements, await accesslog.agreements_loaded())
         for agreement in federation.agreements.all:
             await accesslog.change("agreement-loaded", agreement.id, str(agreement.version), agreement.hash)
         identity = Identity(settings.issuers, agencies=frozenset(settings.agencies), roles=frozenset(settings.roles))
@@ -110,12 +107,13 @@ async def open_portal(federation: Federation, state: Path, clock: Callable[[], d
 
 
 async def _open(source: Source, stack: AsyncExitStack) -> None:
-    """Open one source. What cannot be opened now is asked again with every question, and ends as its own outcome."""
+    """Open one source. What cannot be opened now is opened with the next question, and ends as its own outcome."""
     stack.push_async_callback(source.close)
     try:
         await source.open()
-    except SourceError as error:
-        log.error("source not opened", source=source.id, error=type(error).__name__, detail=error.detail)
+    except Exception as error:
+        detail = error.detail if isinstance(error, SourceError) else None
+        log.error("source not opened", source=source.id, error=type(error).__name__, detail=detail)
 
 
 def _known(federation: Federation) -> Known:

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from connectors import Identifier, Subject
+from connectors.connector import Shield
 from connectors.matching import Match, MatchBand
 from connectors.standard import Held, Provenance
 
@@ -62,12 +63,20 @@ class PlannedAsk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Which sources, kinds and fields would answer; ``unfindable`` sources have no way to look this child up."""
+    """Which sources, kinds and fields would answer; ``unfindable`` sources have no way to look this child up.
+
+    ``guards`` are the shield sources: they are asked about the child, for shields alone, whenever anybody is asked.
+    """
 
     question: Question
     purpose: str
     asks: tuple[PlannedAsk, ...]
     unfindable: frozenset[str]
+    guards: frozenset[str] = frozenset()
+
+    def wanted(self, source: str, kind: str) -> frozenset[str]:
+        """The fields wanted of one (source, kind)."""
+        return next((ask.fields for ask in self.asks if (ask.source, ask.kind) == (source, kind)), frozenset())
 
 
 class Ruling(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +105,9 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Every ruling of one question, the agreements it rests on (``ISA-07@3`` -> ``sha256:hex``) and its moment.
 
-    ``place`` says whether anything ``@location`` may be shown; ``hidden`` that an IDENTITY shield binds the view.
+    ``place`` says whether anything ``@location`` may be shown; ``hidden`` that an IDENTITY shield binds the view; ``veiled`` that a hidden
+    child is like this one, so that nothing may hint at who else is. ``guarded``: a LOCATION shield binds, so that no answer may rest on a
+    postcode typed. ``unsure``: a shield source may have looked for somebody else than the others found, so that nobody is certain.
     ``warnings`` are words about agreements past their review date, shown on the view.
     """
 
@@ -105,11 +116,26 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     agreements: dict[str, str]
     place: bool
     hidden: bool = False
+    veiled: bool = False
+    guarded: bool = False
+    unsure: bool = False
     warnings: tuple[str, ...] = ()
 
     @property
     def permitted(self) -> tuple[Ruling, ...]:
         return tuple(ruling for ruling in self.rulings if ruling.permitted and ruling.state is None)
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What the finds have said: the shields that bind, and whether a shield source is silent.
+
+    ``veiled`` and ``unsure`` as in ``Decision``.
+    """
+
+    shields: frozenset[Shield] = frozenset()
+    silent: bool = True
+    veiled: bool = False
+    unsure: bool = False
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,9 +243,12 @@ class Demographic(msgspec.Struct, frozen=True):
 
 
 class Demographics(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the child is. ``held`` says what is there of it and not shown: a cell left out must not read as nothing known."""
+
     everySourceAnswered: bool
     fields: tuple[Demographic, ...]
     missing: tuple[Missing, ...]
+    held: tuple[Held, ...] = ()
 
 
 class ChronologyEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,8 +33,8 @@ SAYS: dict[OutcomeState, str] = {
     "Check what you typed and add a number. If you are still not sure, phone.",
     "TOO_MANY": "Too many children at {name} look like this. We did not show any. "
     "Add a full name, a date of birth or a number, then ask again.",
-    "NOT_ASKED": "We did not ask {name}. We had no way to look this child up there. This tells you nothing about the child. "
-    "Add a number if you have one, or phone.",
+    "NOT_ASKED": "We did not ask {name}. What you typed is not enough to look a child up safely. This tells you nothing about the child. "
+    "Add a date of birth, a full name or a number, or phone.",
     "NOT_PERMITTED": "The agreement does not let your role see this from {name} for this reason. The answer is the same for every child. "
     "To keep a child safe you can still phone and ask.",
     "CONSENT_NEEDED": "{name} needs the family's consent, and none is in force. Ask the family and record what they say. "
@@ -58,7 +58,8 @@ LOG_CLOSED = (
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How one (source, kind) ended. ``reason`` is the true one, for the log. ``found`` says that a person was accepted there.
+    """How one (source, kind) ended. ``reason`` is the true one, for the log. ``found`` says that a person was accepted there,
+    ``on_place`` that this rests on the postcode typed.
 
     ``since`` is when a source went out of reach; ``seconds`` is how long it was waited for.
     """
@@ -71,6 +72,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     match: Match | None = None
     found: bool = False
+    on_place: bool = False
     since: datetime | None = None
     seconds: float = 0.0
 

@@ -116,7 +116,7 @@ async def running_agencies(folder: Path, issuer: str, seed: int = SEED) -> Async
 
     Raises ConfigurationError (CV850) when another demo uses ``folder``, RuntimeError or TimeoutError when a system does not start.
     """
-    with _locked(folder) as home:
+    with locked(folder) as home:
         agencies = RunningAgencies(build_world(seed), {})
         try:
             starting = [start(home, agencies.world, issuer) for start in (_nhs, _school, _police, _fire, _social_work, _third_sector)]
@@ -130,7 +130,7 @@ async def running_agencies(folder: Path, issuer: str, seed: int = SEED) -> Async
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[Path]:
+def locked(folder: Path) -> Iterator[Path]:
     """The folder, made if it is not there, for nobody else at the same time."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:

@@ -87,6 +87,9 @@ def intent(
         "agreements": dict(decision.agreements),
         "rulings": [_ruling(each) for each in decision.rulings],
     }
+    if decision.permitted and plan.guards:
+        # Whoever is asked for anything, these are asked about the child as well.
+        facts["shield_sources"] = sorted(plan.guards)
     if question.reason:
         facts["reason"] = {"committed": digests.reason(nonce, question.reason)}
     identifiers = identifiers_of(question.subject)

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import json
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -85,6 +87,10 @@ class AccessLog:
         """
         draft = events.change(nonce=_nonce(), actor=actor, log=self.id, what=what, id=id, version=str(version), hash=hash)
         return await self._single(draft)
+
+    async def agreements_loaded(self) -> dict[str, set[str]]:
+        """Every agreement that was ever loaded here, with its versions: an older one must not come back."""
+        return await asyncio.to_thread(_agreements_loaded, self._store.path)
 
     async def close(self) -> None:
         """Write what waits and let go of the log. An access still open then stands as an intent alone."""
@@ -218,6 +224,16 @@ def _opened(settings: LogSettings, log_id: str, state: Path, clock: Callable[[],
         raise
     store.start()
     return store, keys
+
+
+def _agreements_loaded(path: Path) -> dict[str, set[str]]:
+    loaded: dict[str, set[str]] = {}
+    with contextlib.closing(sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)) as connection:
+        for (body,) in connection.execute("select body from events where type = 'change'"):
+            event = json.loads(body)
+            if event["what"] == "agreement-loaded":
+                loaded.setdefault(event["id"], set()).add(event["version"])
+    return loaded
 
 
 def _mark(key: bytes) -> str:

@@ -262,7 +262,7 @@ def _locked(path: Path) -> int:
     except BlockingIOError:
         holder = os.read(handle, 20).decode("ascii", "replace").strip() or "unknown"
         os.close(handle)
-        hint = "One log has one writer. Ask the running portal (childview query, explain, log search), or stop it first."
+        hint = "One log has one writer. Ask the running portal (childview query, explain), or stop it first."
         raise _mistake("CV704", f"is being written by another process ({holder}).", path, hint) from None
     os.ftruncate(handle, 0)
     os.write(handle, str(os.getpid()).encode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -90,6 +90,30 @@ def load_agreements(folder: Path, vocabulary: Vocabulary) -> Agreements:
     if mistakes:
         raise ConfigurationError(mistakes)
     return Agreements(tuple(sorted(entries, key=lambda entry: entry.agreement.id)), vocabulary)
+
+
+def refuse_older(agreements: Agreements, loaded: Mapping[str, Collection[str]]) -> None:
+    """Refuse a version lower than one that was loaded before: an older agreement may give what a newer one took back.
+
+    ``loaded`` maps agreement id to the versions in the access log. Raises ConfigurationError (CV218), every mistake at once.
+    """
+    mistakes = [
+        Mistake(
+            id="CV218",
+            message=f"is version {each.version}, but version {newest} was in use before.",
+            file=each.file,
+            line=each.line,
+            hint="Put the newer file back, or give this one a higher version and have it signed.",
+        )
+        for each in agreements.all
+        if (newest := max(loaded.get(each.id, ()), key=_rank, default=None)) and _rank(each.version) < _rank(newest)
+    ]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+
+
+def _rank(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def check(folder: Path, vocabulary: Vocabulary, today: date) -> list[Mistake]:

@@ -130,12 +130,18 @@ class GraphQLEndpoint:
             root_value=Answers(portal, practitioner, view),
             variable_values=asked.variables,
             operation_name=asked.operationName,
+            is_awaitable=_never,
         )
-        assert isinstance(result, ExecutionResult)  # no resolver does I/O
+        assert isinstance(result, ExecutionResult)
         return _answered(result, media)
 
     async def _answered(self, wanted: Question, practitioner: Practitioner) -> ChildView:
         return await self._answer(wanted, practitioner, self._portal)
+
+
+def _never(value: object) -> bool:
+    """No resolver does I/O, so no value of one has to be waited for, and none is asked whether it has."""
+    return False
 
 
 def check(request: Request) -> str:

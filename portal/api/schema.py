@@ -35,6 +35,10 @@ extend type ChildView {
   "What is there and is not shown, in words. Always one for places where they are not shown."
   held: [Held!]!
 }
+extend type Demographics {
+  "What is there and is not shown, in words."
+  held: [Held!]!
+}
 extend type DemographicValue { provenance: [Provenance!]! }
 extend type ChronologyEntry { record: Record! }
 """

@@ -49,6 +49,9 @@ _PARTS = ("line", "town", "postcode", "from_", "to")
 _UNUSABLE = frozenset({"Cc", "Cs", "Cn"})
 
 
+Place = tuple[str | int, ...]
+
+
 class Selected(msgspec.Struct, frozen=True):
     """The chosen operation: its ``child`` fields (none, or one merged from several), its variables as coerced."""
 
@@ -87,19 +90,27 @@ def coerce_variables(schema: GraphQLSchema, operation: OperationDefinitionNode, 
     coerced: dict[str, Any] = {}
     for definition in operation.variable_definitions:
         name = definition.variable.name.value
+        place = _place(schema, operation, name)
         type_ = cast(GraphQLInputType, type_from_ast(schema, definition.type))
         if name not in given:
             if definition.default_value is not None:
                 coerced[name] = value_from_ast(definition.default_value, type_)
             elif is_non_null_type(type_):
-                raise _unfit((name,), type_)
+                raise _unfit(place, type_)
             continue
 
-        def refuse(path: list[str | int], value: Any, error: GraphQLError, name: str = name, type_: GraphQLType = type_) -> None:
-            raise _unfit((name, *path), _type_at(type_, path)) from None
+        def refuse(path: list[str | int], value: Any, error: GraphQLError, place: Place = place, type_: GraphQLType = type_) -> None:
+            raise _unfit((*place, *path), _type_at(type_, path)) from None
 
         coerced[name] = coerce_input_value(given[name], type_, refuse, hide_suggestions=True)
     return coerced
+
+
+def _place(schema: GraphQLSchema, operation: OperationDefinitionNode, name: str) -> Place:
+    """How an error names a variable: by its name where that is one of the API's own words, else by its number. A name is typed, too."""
+    known = {argument for field in schema.query_type.fields.values() for argument in field.args} if schema.query_type else set()
+    names = [definition.variable.name.value for definition in operation.variable_definitions]
+    return (name,) if name in known else ("variables", names.index(name))
 
 
 def _type_at(type_: GraphQLType, path: Iterable[str | int]) -> GraphQLType:

@@ -24,7 +24,7 @@ query ChildView($subject: SubjectInput!, $purpose: ID!, $reason: String) {
     sources { source agency name state words phone outOfHours coverageFrom coverageTo coverageNote asOf setAside
       kinds { kind state clause reason nearest } match { band evidence { field words } } }
     demographics { everySourceAnswered fields { field conflict values { value provenance { source agency retrievedAt } } }
-      missing { source state words } }
+      missing { source state words } held { field words } }
     chronology { everySourceAnswered entries { on kind headline record { id kind provenance { source agency } } }
       missing { source state words } }
 %s

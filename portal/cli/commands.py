@@ -18,7 +18,8 @@ from rich.console import Console
 from connectors.errors import ConfigurationError, Mistake
 from connectors.standard import load_standard, standard_text
 from portal import logcheck
-from portal.agreements import show
+from portal.agreements import as_day, show
+from portal.agreements import check as check_agreements
 from portal.cli import client, page, running
 from portal.federation import load_federation, refused_in_production
 
@@ -72,14 +73,19 @@ def main() -> None:
 @careful
 def demo(once: bool, port: int, data: Path | None, state: Path | None) -> None:
     """Start six agencies and a portal, and show one child's view."""
-    sys.exit(asyncio.run(running.demo(once=once, port=port, data=data, state=state, console=Console())))
+    try:
+        code = asyncio.run(running.demo(once=once, port=port, data=data, state=state, console=Console()))
+    except KeyboardInterrupt:
+        click.echo("Stopped: the portal, the six agencies and the sign-in service.")
+        code = 0
+    sys.exit(code)
 
 
 @main.command()
 @_folder
 @click.option("--state", type=click.Path(path_type=Path), help="Where the portal keeps what it keeps (default: the user's state folder).")
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8750, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to answer at.")
+@click.option("--port", default=8750, show_default=True, help="The port to answer at.")
 @click.option("--introspection", is_flag=True, help="Let signed-in practitioners ask the API about itself.")
 @careful
 def serve(folder: Path, state: Path | None, host: str, port: int, introspection: bool) -> None:
@@ -112,7 +118,7 @@ def query(**asked: Any) -> None:
 
 
 @main.command()
-@click.option("--purpose", required=True)
+@click.option("--purpose", required=True, help="One of the federation's purposes.")
 @click.option("--role", help="A role; without it, your own.")
 @click.option("--agency", help="An agency; without it, your own.")
 @click.option("--kind", "kinds", multiple=True, help="A record kind; may be repeated.")
@@ -152,7 +158,7 @@ def check(folder: Path, production: bool, opened: bool, json: bool) -> None:
 @main.command()
 @click.argument("persona")
 @click.option("--data", type=click.Path(path_type=Path), help="Where the demo keeps its agencies' systems.")
-@click.option("--minutes", default=60, show_default=True)
+@click.option("--minutes", default=60, show_default=True, help="How long the token is good for.")
 @careful
 def token(persona: str, data: Path | None, minutes: int) -> None:
     """Mint a token for one of the demo's invented people. Demo only."""
@@ -169,8 +175,11 @@ def agreement() -> None:
 @_json
 @careful
 def agreement_check(folder: Path, json: bool) -> None:
-    """Report every mistake in the agreements of the federation in FOLDER, and which of them are in force."""
+    """Report every mistake in the agreements of the federation in FOLDER, and which are in force; fails 30 days before a review is due."""
     federation = running.without_environment(folder)
+    overdue = check_agreements(folder / "agreements", federation.vocabulary, as_day(running.now()))
+    if overdue:
+        fail(overdue, json=json, code=1)
     if json:
         click.echo(msgspec.json.encode({"errors": []}).decode())
         return
@@ -246,12 +255,12 @@ def _data(answer: client.Answer, root: str, *, json: bool) -> Any:
     if data is not None:
         return data
     errors = body.get("errors") or [{"message": f"The portal answered {answer.status}."}]
-    mistakes = [Mistake(id=str(_code(error)), message=str(error.get("message"))) for error in errors]
-    fail(mistakes, json=json, code=1)
+    fail([_mistake(error) for error in errors], json=json, code=1)
 
 
-def _code(error: dict[str, Any]) -> str:
-    return str((error.get("extensions") or {}).get("code") or "CV802")
+def _mistake(error: dict[str, Any]) -> Mistake:
+    told = error.get("extensions") or {}
+    return Mistake(id=str(told.get("code") or "CV802"), message=str(error.get("message")), hint=told.get("hint"))
 
 
 if __name__ == "__main__":

@@ -53,14 +53,16 @@ def print_view(view: Json, console: Console) -> None:
 
 def _identity(view: Json) -> RenderableType:
     lines = [Text(f"Purpose: {_words(view['purpose'])}    As of {_time(view['asOf'])}", style="bold")]
-    demographics = view.get("demographics") or {"fields": [], "missing": []}
+    demographics = view.get("demographics") or {"fields": [], "missing": [], "held": []}
     table = Table.grid(padding=(0, 2))
     for field in demographics["fields"]:
         values = Text("; ").join(_value(value) for value in field["values"])
         mark = Text("  sources differ", style="bold red") if field["conflict"] else Text("")
         table.add_row(Text(_words(field["field"]), style="dim"), values + mark)
     lines.append(Text("Is this the right child? Who is missing below? Phone them. What you see is not all that is known.", style="italic"))
-    return Group(*lines, table if demographics["fields"] else Text("No source has shown who this child is."))
+    held = _held(demographics)
+    told = [Text(f"{_fields(names)}: {words}", style="yellow") for words, names in held.items()]
+    return Group(*lines, table if demographics["fields"] else Text("No source has shown who this child is."), *told)
 
 
 def _value(value: Json) -> Text:

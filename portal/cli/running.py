@@ -7,22 +7,24 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 import uvicorn
 from rich.console import Console
 
-from connectors.errors import Mistake, SourceError
+from connectors.errors import ConfigurationError, Mistake, SourceError
 from connectors.source import Source
 from connectors.standard import load_standard
 from portal.app import create_app
 from portal.cli import client, page
-from portal.demo import FEDERATION, SUBJECT, demo_federation, mint
+from portal.demo import FEDERATION, PERSONAS, SUBJECT, demo_federation, issuer, mint
 from portal.federation import Federation, load_federation, state_folder
 from portal.gateway import open_portal
 
@@ -40,8 +42,19 @@ def without_environment(folder: Path) -> Federation:
 
 
 def mint_for(name: str, data: Path | None, minutes: int) -> str:
-    """A token for one of the demo's invented people, signed by the demo's own issuer."""
-    return mint(data or demo_data(), name, timedelta(minutes=minutes))
+    """A token for one of the demo's invented people, signed by the demo's own issuer. Raises ConfigurationError CV851, CV852."""
+    folder = data or demo_data()
+    if name not in PERSONAS:
+        raise _refused("CV851", f"There is no persona {name!r}.", f"There are {', '.join(PERSONAS)}.")
+    if issuer.remembered_port(folder) is None:
+        raise _refused(
+            "CV852", "The demo has never been started here, so its issuer has no key.", "Run `make demo` first, or name its --data."
+        )
+    return mint(folder, name, timedelta(minutes=minutes))
+
+
+def _refused(id: str, message: str, hint: str) -> ConfigurationError:
+    return ConfigurationError([Mistake(id=id, message=message, hint=hint)])
 
 
 def demo_data() -> Path:
@@ -60,25 +73,27 @@ async def serve(federation: Federation, state: Path | None, host: str, port: int
     """Run the portal until it is told to stop."""
     report_to_stderr()
     kept = state_folder(federation.settings.portal.id, state)
-    async with open_portal(federation, kept) as portal:
-        server = uvicorn.Server(_config(create_app(portal, introspection=introspection), host, port))
-        await server.serve()
+    with _door(host, port) as door:
+        async with open_portal(federation, kept) as portal:
+            server = uvicorn.Server(_config(create_app(portal, introspection=introspection)))
+            await server.serve([door])
 
 
 async def demo(*, once: bool, port: int, data: Path | None, state: Path | None, console: Console) -> int:
     """Start six agencies and a portal, print one child's view, and serve until Ctrl-C. Returns the exit code."""
     report_to_stderr(logging.ERROR)
     agencies = data or demo_data()
-    console.print("Starting six agencies of Northshire, all invented, each behind its own door ...")
-    async with demo_federation(agencies):
-        federation = load_federation(FEDERATION, load_standard())
-        kept = state_folder(federation.settings.portal.id, state)
-        async with open_portal(federation, kept) as portal, _serving(create_app(portal, introspection=True), port) as url:
-            seen = await _show(url, agencies, console)
-            if once or not seen:
-                return 0 if seen else 1
-            _invite(url, kept, console)
-            await _until_interrupted()
+    with _door("127.0.0.1", port) as door:
+        console.print("Starting six agencies of Northshire, all invented, each behind its own door ...")
+        async with demo_federation(agencies):
+            federation = load_federation(FEDERATION, load_standard())
+            kept = state_folder(federation.settings.portal.id, state)
+            async with open_portal(federation, kept) as portal, _serving(create_app(portal, introspection=True), door) as url:
+                seen = await _show(url, agencies, console)
+                if once or not seen:
+                    return 0 if seen else 1
+                _invite(url, kept, console)
+                await asyncio.Event().wait()  # until Ctrl-C, which uvicorn passes on when it has closed its door
     return 0
 
 
@@ -94,35 +109,47 @@ async def _show(url: str, agencies: Path, console: Console) -> bool:
 
 
 def _invite(url: str, kept: Path, console: Console) -> None:
-    console.print(f"\nThe portal answers at {url}/graphql (phone list: {url}/contacts). Ctrl-C stops everything. In another terminal:\n")
-    console.print("  export CHILDVIEW_TOKEN=$(childview token morag)", highlight=False)
+    """Say what can be tried, in lines that can be copied whole."""
+    childview = sys.argv[0]
     asked = f"--given Jo --family Ash --born 2014-02-03 --number chi=0302140905 --postcode 'NS4 2QX' --purpose {PURPOSE}"
-    console.print(f"  childview query --url {url} {asked}", highlight=False)
-    console.print(f"  childview log verify {kept / 'access.db'}", highlight=False)
+    lines = (
+        f"\nThe portal answers at {url}/graphql (phone list: {url}/contacts). Ctrl-C stops everything. In another terminal:\n",
+        f"  export CHILDVIEW_TOKEN=$({childview} token {ASKER})",
+        f"  {childview} query --url {url} {asked}",
+        f"  {childview} log verify {kept / 'access.db'}",
+    )
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _door(host: str, port: int) -> Iterator[socket.socket]:
+    """The listening socket, before anything else is started. Raises ConfigurationError CV803 when somebody else has the port."""
+    try:
+        door = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        hint = "Stop what uses it, or choose another with --port (0 chooses one that is free)."
+        raise _refused("CV803", f"Port {port} of {host} cannot be used: {error.strerror}.", hint) from None
+    with door:
+        yield door
 
 
 @asynccontextmanager
-async def _serving(app: Any, port: int) -> AsyncIterator[str]:
-    """Serve on loopback within a block; the address is ready when the block begins."""
-    listener = socket.create_server(("127.0.0.1", port))
-    server = uvicorn.Server(_config(app, "127.0.0.1", port))
-    running = asyncio.create_task(server.serve([listener]))
+async def _serving(app: Any, door: socket.socket) -> AsyncIterator[str]:
+    """Serve within a block; the portal answers when the block begins."""
+    server = uvicorn.Server(_config(app))
+    running = asyncio.create_task(server.serve([door]))
     try:
         while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn tells by a flag alone
             await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://127.0.0.1:{door.getsockname()[1]}"
     finally:
         server.should_exit = True
         await running
 
 
-async def _until_interrupted() -> None:
-    """Wait for ever: uvicorn hands Ctrl-C on as a cancellation or stops by itself."""
-    await asyncio.Event().wait()
-
-
-def _config(app: Any, host: str, port: int) -> uvicorn.Config:
-    return uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False, lifespan="off")
+def _config(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off")
 
 
 async def _checked(source: Source, federation: Federation) -> Mistake | None:
@@ -150,9 +177,18 @@ def report_to_stderr(level: int = logging.INFO) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
     logging.basicConfig(level=logging.CRITICAL, handlers=[logging.NullHandler()], force=True)
-    asyncio.get_running_loop().set_exception_handler(_unseen)
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: _unseen(type(context.get("exception"))))
+    # These would print an error's text, or a warning's, whatever a connector has put into it.
+    threading.excepthook = lambda left: _unseen(left.exc_type)
+    sys.unraisablehook = lambda left: _unseen(left.exc_type)
+    warnings.showwarning = _warned
 
 
-def _unseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    error = context.get("exception")
-    structlog.get_logger("childview").error("unseen error", error=type(error).__name__ if error else "unknown")
+def _unseen(error: type[BaseException | None]) -> None:
+    structlog.get_logger("childview").error("unseen error", error=error.__name__)
+
+
+def _warned(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+) -> None:
+    structlog.get_logger("childview").warning("warning", category=category.__name__, where=f"{Path(filename).name}:{lineno}")

@@ -22,7 +22,7 @@ import aiohttp
 
 from connectors.simulated.families import SEED, World
 from connectors.simulated.processes import Process, listening, listening_again
-from connectors.simulated.running import RunningAgencies, RunningSource, running_agencies
+from connectors.simulated.running import RunningAgencies, RunningSource, locked, running_agencies
 from portal.demo import issuer
 from portal.demo.personas import persona
 
@@ -79,15 +79,16 @@ async def demo_federation(folder: Path, seed: int = SEED) -> AsyncIterator[Runni
     The first start in a folder prepares data (some five seconds), later ones use it again. Raises ConfigurationError (CV850) when
     another demo uses the folder, RuntimeError or TimeoutError when something does not start; nothing is left running then.
     """
-    address, process = _start_issuer(folder)
-    try:
-        async with running_agencies(folder / "agencies", address, seed) as agencies:
-            await _answers(address)
-            demo = RunningDemo(folder, agencies, address, process)
-            with _environment(demo.environment):
-                yield demo
-    finally:
-        await process.stop()
+    with locked(folder):
+        address, process = _start_issuer(folder)
+        try:
+            async with running_agencies(folder / "agencies", address, seed) as agencies:
+                await _answers(address)
+                demo = RunningDemo(folder, agencies, address, process)
+                with _environment(demo.environment):
+                    yield demo
+        finally:
+            await process.stop()
 
 
 def federation_folder() -> Path:

@@ -188,7 +188,9 @@ def test_a_file_that_is_no_toml_says_where(source: Source) -> None:
     assert (id, line) == ("CV150", 2)
 
 
-@pytest.mark.parametrize("text", ["", "source = 5", "find = 5\nperson = 5\nprovide = 5\nsource = { reads = 'sql' }", "source = { reads = 5 }"])
+@pytest.mark.parametrize(
+    "text", ["", "source = 5", "find = 5\nperson = 5\nprovide = 5\nsource = { reads = 'sql' }", "source = { reads = 5 }"]
+)
 def test_whatever_stands_in_a_file_is_refused_and_never_a_bug(source: Source, text: str) -> None:
     assert _mistakes(source, text)
 

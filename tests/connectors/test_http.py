@@ -63,9 +63,9 @@ async def test_every_status_has_its_fate(status: int, error: type[Exception] | N
     [
         (b"", Unavailable),
         (b"this is no HTTP at all\r\n\r\n", Misconfigured),
-        (HEAD + b"Content-Length: 400\r\n\r\n{\"a\": 1", Unavailable),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n7\r\n{\"a\":", Unavailable),
-        (HEAD + b"Content-Length: 7\r\n\r\n{\"a\": 1", Misconfigured),
+        (HEAD + b'Content-Length: 400\r\n\r\n{"a": 1', Unavailable),
+        (HEAD + b'Transfer-Encoding: chunked\r\n\r\n7\r\n{"a":', Unavailable),
+        (HEAD + b'Content-Length: 7\r\n\r\n{"a": 1', Misconfigured),
         (HEAD + b"Content-Length: 4\r\n\r\n\xff\xfe{}", Misconfigured),
         (HEAD + b"Content-Length: 200000\r\n\r\n" + b"[" * 200_000, Misconfigured),
         (HEAD.replace(b"application/json", b"text/html") + b"Content-Length: 2\r\n\r\n{}", Misconfigured),

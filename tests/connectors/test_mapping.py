@@ -47,7 +47,16 @@ def test_converters(as_: str, value: Any, expected: Any) -> None:
 
 
 _ANY = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.dates() | st.datetimes() | st.decimals() | st.uuids(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.dates()
+    | st.datetimes()
+    | st.decimals()
+    | st.uuids(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
@@ -65,7 +74,13 @@ def test_no_value_of_any_driver_makes_a_converter_fail(value: Any) -> None:
 
 @given(st.dates(min_value=date(1900, 1, 1)))
 def test_every_date_survives_every_way_a_driver_may_write_it(day: date) -> None:
-    forms = (day, day.isoformat(), datetime(day.year, day.month, day.day, 12), f"{day.isoformat()}T12:00:00Z", f"{day.day}/{day.month}/{day.year:04}")
+    forms = (
+        day,
+        day.isoformat(),
+        datetime(day.year, day.month, day.day, 12),
+        f"{day.isoformat()}T12:00:00Z",
+        f"{day.day}/{day.month}/{day.year:04}",
+    )
     assert {CONVERTERS["date"](form) for form in forms} == {day.isoformat()}
 
 

@@ -138,6 +138,8 @@ SLOW = {
     "duckdb": "select first(p.pupil_id) pupil_id, max(a.i * b.i % 7 + c.i) m from range(20000000) a(i), range(300) b(i), range(9) c(i), "
     "read_csv('pupil.csv', all_varchar=true) p where scn = :scn",
 }
+
+
 @pytest.mark.parametrize("how", ["deadline", "cancelled"])
 async def test_no_query_is_left_at_the_server_a_second_after_the_deadline(postgres: Postgres, source: Source, how: str) -> None:
     """Also when the practitioner leaves: what nobody waits for is not worked on."""
@@ -218,8 +220,7 @@ async def test_a_source_is_read_and_never_written(postgres: Postgres, source: So
 
 async def test_uuid_and_numeric_ids_come_back_as_what_they_are(postgres: Postgres, source: Source) -> None:
     await postgres.execute(
-        TABLES.format(id="integer", date="date")
-        + "drop table if exists child; create table child (key uuid, name text, born date);"
+        TABLES.format(id="integer", date="date") + "drop table if exists child; create table child (key uuid, name text, born date);"
         "insert into child values ('6f2a1d3e-9c47-4b8a-a1f0-2d4e6c8b0a17', 'Ash', '2014-02-03')"
     )
     text = f"""
@@ -310,17 +311,22 @@ async def test_shields_and_who_is_cleared_are_read(marked: Callable[..., Declare
 @pytest.mark.parametrize(
     ("row", "key"),
     [
-        (("a", "S-FLAG", None, None), "shield"),
-        (("a", "LOCATION", "sub-1", None), "cleared"),
         (("a", None, None, 302140018), "identifiers.chi"),
         ((None, None, None, None), "id"),
     ],
 )
-async def test_a_marker_that_cannot_be_read_fails_the_find(marked: Callable[..., Declared], row: tuple[Any, ...], key: str) -> None:
-    """It never reads as "no shield", and a number that has lost its leading zeros is nobody's number."""
+async def test_a_person_that_cannot_be_read_fails_the_find(marked: Callable[..., Declared], row: tuple[Any, ...], key: str) -> None:
+    """A number that has lost its leading zeros is nobody's number."""
     async with opened(marked(row)) as connector:
         with pytest.raises(Misconfigured, match=f"person.{key} "):
             await connector.find(Subject(family_name="Ash"), ask())
+
+
+async def test_a_marker_nobody_knows_is_the_strongest_and_a_list_nobody_can_read_clears_nobody(marked: Callable[..., Declared]) -> None:
+    async with opened(marked(("a", "S-FLAG", None, None), ("b", "LOCATION", "sub-1", None))) as connector:
+        persons = {person.id: person for person in await connector.find(Subject(family_name="Ash"), ask())}
+
+    assert (persons["a"].shield, persons["b"].shield, persons["b"].cleared) == ("IDENTITY", "LOCATION", ())
 
 
 async def test_two_finds_that_meet_one_person_give_one_person(marked: Callable[..., Declared], tmp_path: Path, source: Source) -> None:

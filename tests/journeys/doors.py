@@ -1,7 +1,9 @@
 """Doors on loopback behind which something is wrong: servers that say nothing, drip, babble, send elsewhere, or die.
 
     with door(drips) as fire:
-        ... environment={"FIRE_URL": fire.url}
+        ...  # environment={"FIRE_URL": fire.url}
+        with fire.answering(dies):
+            ...
 
 Each door runs in a thread of its own, so that what it does costs the portal's event loop nothing and leaves no task in it.
 """
@@ -12,6 +14,7 @@ import asyncio
 import json
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,15 +25,25 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass
 class Door:
-    """One listening door: ``asked`` are the paths that came through it, ``open`` is how many callers have not left yet."""
+    """One listening door: ``asked`` are the paths that came through it and when (monotonic seconds), ``open`` how many callers have not left."""
 
+    answer: Answer
     port: int = 0
-    asked: list[str] = field(default_factory=list)
+    asked: list[tuple[str, float]] = field(default_factory=list)
     open: int = 0
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @contextmanager
+    def answering(self, answer: Answer) -> Iterator[None]:
+        """Answer otherwise within a block."""
+        before, self.answer = self.answer, answer
+        try:
+            yield
+        finally:
+            self.answer = before
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,9 @@ class Call:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    async def begin(self, *, status: str = "200 OK", type: str = "application/json", length: int | None, more: Mapping[str, str] | None = None) -> None:
+    async def begin(
+        self, *, status: str = "200 OK", type: str = "application/json", length: int | None, more: Mapping[str, str] | None = None
+    ) -> None:
         """Send the head of an answer; the connection ends with it."""
         told = {"Content-Type": type, "Connection": "close", **(more or {})} | ({} if length is None else {"Content-Length": str(length)})
         head = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in told.items()), "", ""]
@@ -59,32 +74,26 @@ class Call:
 
 
 Answer = Callable[[Call], Awaitable[None]]
-Wire = Callable[[Door, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextmanager
 def door(answer: Answer) -> Iterator[Door]:
-    """A door that speaks HTTP, each request answered by ``answer``."""
-
-    async def wire(opened: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        call = await _call(reader, writer)
-        opened.asked.append(call.path)
-        await answer(call)
-
-    with _opened(wire) as opened:
+    """A door that speaks HTTP, each request answered by ``answer``; within the block it listens on ``port``."""
+    opened, ready, loop = Door(answer), threading.Event(), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(_listen(opened, ready),), daemon=True)
+    thread.start()
+    ready.wait()
+    try:
         yield opened
+    finally:
+        loop.call_soon_threadsafe(_stop, loop)
+        thread.join()
+        loop.close()
 
 
-@contextmanager
-def mute_door() -> Iterator[Door]:
-    """A door that accepts whoever comes, whatever they speak, and never says a word."""
-
-    async def wire(opened: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(MEBIBYTE):
-            continue
-
-    with _opened(wire) as opened:
-        yield opened
+async def mute(call: Call) -> None:
+    """For a door to which nobody speaks HTTP: ``door(mute)`` accepts whoever comes and never says a word."""
+    await call.until_left()
 
 
 async def never(call: Call) -> None:
@@ -164,26 +173,14 @@ async def _call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> C
     return Call(first.split(" ")[1], head + body, reader, writer)
 
 
-@contextmanager
-def _opened(wire: Wire) -> Iterator[Door]:
-    opened, ready, loop = Door(), threading.Event(), asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_until_complete, args=(_listen(opened, wire, ready),), daemon=True)
-    thread.start()
-    ready.wait()
-    try:
-        yield opened
-    finally:
-        loop.call_soon_threadsafe(_stop, loop)
-        thread.join()
-        loop.close()
-
-
-async def _listen(opened: Door, wire: Wire, ready: threading.Event) -> None:
+async def _listen(opened: Door, ready: threading.Event) -> None:
     async def come_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         opened.open += 1
         # Callers leave when they like: that is what is being tried.
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            await wire(opened, reader, writer)
+            call = await _call(reader, writer) if opened.answer is not mute else Call("", b"", reader, writer)
+            opened.asked.append((call.path, time.monotonic()))
+            await opened.answer(call)
         opened.open -= 1
         writer.close()
 

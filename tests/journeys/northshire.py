@@ -122,7 +122,9 @@ async def serving(
     try:
         federation = federation or load_federation(FEDERATION, standard())
         state.mkdir(parents=True, exist_ok=True)
-        async with open_portal(federation, state) as portal, _listening(portal) as url, aiohttp.ClientSession() as session:
+        # Idle connections are let go before the server does: a question sent into a closing one would be lost.
+        brief = aiohttp.TCPConnector(keepalive_timeout=2)
+        async with open_portal(federation, state) as portal, _listening(portal) as url, aiohttp.ClientSession(connector=brief) as session:
             yield Northshire(demo, portal, url, state, session)
     finally:
         os.environ.update({name: value for name, value in before.items() if value is not None})

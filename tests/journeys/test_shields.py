@@ -10,7 +10,6 @@ import pytest
 
 from connectors.release import HELD_PLACE
 from connectors.simulated.people import Child
-from portal.demo import PERSONAS
 from tests.journeys.northshire import Answered, Northshire, standard, typed
 
 #: Nobody of this name, number and birth date is known to any agency of Northshire.
@@ -21,9 +20,6 @@ UNKNOWN = {
     "addresses": [{"postcode": "NS1 6DE"}],
     "identifiers": [{"system": "nhs_number", "value": "9990000018"}],
 }
-ASKERS = [
-    id for id, persona in PERSONAS.items() if persona.roles[0] in ("named_person", "health_visitor", "social_worker", "police_officer")
-]
 
 
 def without_receipt_and_times(answered: Answered) -> Any:
@@ -94,6 +90,7 @@ async def test_a_place_withheld_for_a_shield_reads_as_one_no_clause_gives(norths
     ordinary = (await northshire.ask("lennox", typed(northshire.child("jo")))).view
 
     assert shielded["held"] == ordinary["held"]
+    assert _held_words(shielded)
     assert _held_words(shielded) <= _held_words(ordinary)
 
 
@@ -110,13 +107,54 @@ async def test_while_a_shield_source_is_silent_no_childs_place_is_shown_to_anybo
         nhs.resume()
 
 
-async def test_a_question_too_thin_for_a_shield_source_to_search_by_shows_no_place(northshire: Northshire) -> None:
-    jo = northshire.child("jo")
-    subject = {"familyName": jo.family_name, "identifiers": [{"system": "scn", "value": jo.scn}]}
-    answered = await northshire.ask("morag", subject)
+async def test_a_question_too_thin_for_a_shield_source_to_search_by_asks_nobody_about_any_child(northshire: Northshire) -> None:
+    for child in ("jo", "morven"):
+        known = northshire.child(child)
+        number = {"identifiers": [{"system": "scn", "value": known.scn}]}
+        for thin in ({"familyName": known.family_name}, {"birthDate": known.birth_date.isoformat()}):
+            answered = await northshire.ask("morag", number | thin)
 
-    assert answered.states["hillview" if "hillview" in answered.states else "school"] == "ANSWERED"
-    assert placed_fields(answered.view) == []
+            assert set(answered.states.values()) <= {"NOT_ASKED", "NOT_PERMITTED"}
+
+
+SPELLINGS = {"zara": ("Malïk", "Mal-ik", "MALIK "), "danylo": ("Mel nyk",), "kai": ("Bródie",), "morven": ("Kèrr", "Ker r", "K-err")}
+
+
+@pytest.mark.parametrize(("child", "spelling"), [(child, spelling) for child, spellings in SPELLINGS.items() for spelling in spellings])
+async def test_a_spelling_that_matching_forgives_lifts_no_shield(northshire: Northshire, child: str, spelling: str) -> None:
+    hidden = northshire.child(child)
+    for number in (True, False):
+        answered = await northshire.ask("morag", typed(hidden, number=number) | {"familyName": spelling})
+
+        assert placed_fields(answered.view) == []
+        assert hidden.shield != "IDENTITY" or set(answered.states.values()) == {"NOTHING_TO_SHOW", "NOT_PERMITTED"}
+
+
+async def test_nothing_hints_at_who_shares_a_name_and_a_birth_date_with_somebody_asked_about(northshire: Northshire) -> None:
+    """Another given name and another number: somebody else than Morven, and no sign that there is a Morven."""
+    probe = typed(northshire.child("morven"), number=False) | {
+        "givenName": "Zed",
+        "identifiers": [{"system": "chi", "value": _unused_chi(northshire)}],
+    }
+    like_morven = await northshire.ask("morag", probe)
+    like_nobody = await northshire.ask("morag", probe | {"familyName": "Hereabouts"})
+
+    assert without_receipt_and_times(like_morven) == without_receipt_and_times(like_nobody)
+
+
+async def test_a_postcode_that_is_right_shows_no_more_of_a_child_in_refuge_than_a_wrong_one(northshire: Northshire) -> None:
+    named = typed(northshire.child("zara"), number=False)
+    right = await northshire.ask("morag", named)
+    wrong = await northshire.ask("morag", named | {"addresses": [{"postcode": "NS1 1AA"}]})
+
+    assert without_receipt_and_times(right) == without_receipt_and_times(wrong)
+
+
+async def test_the_log_says_which_sources_were_asked_for_shields_alone(northshire: Northshire) -> None:
+    answered = await northshire.ask("morag", typed(northshire.child("jo")))
+    intent = next(event for event in northshire.events() if event.get("access") == answered.view["receipt"]["access"])
+
+    assert intent["shield_sources"] == ["northshire-nhs", "northshire-social-work"]
 
 
 def _held_words(view: Any) -> set[str]:

@@ -85,9 +85,7 @@ DECISION = Decision(
 )
 MANIFEST = Manifest(
     outcomes=(
-        LoggedOutcome(
-            source="northshire-police", kind="WellbeingConcern", state="ANSWERED", records=1, clause="ISA-07 §3", band="LINK"
-        ),
+        LoggedOutcome(source="northshire-police", kind="WellbeingConcern", state="ANSWERED", records=1, clause="ISA-07 §3", band="LINK"),
         LoggedOutcome(source="northshire-nhs", kind="HealthContact", state="NOTHING_TO_SHOW", records=0, reason="shielded"),
     ),
     matched=(

@@ -77,7 +77,7 @@ def test_the_order_in_which_a_thing_was_built_does_not_change_its_bytes(value: d
 
 
 def test_canonical_json_is_that_of_rfc_8785() -> None:
-    value = {"b": [True, False, -1], "a": {"é": "x"} and "é€\u0007\n\"\\/\U0001f600", "": 9007199254740991}
+    value = {"b": [True, False, -1], "a": {"é": "x"} and 'é€\u0007\n"\\/\U0001f600', "": 9007199254740991}
     assert events.canonical(value) == '{"":9007199254740991,"a":"é€\\u0007\\n\\"\\\\/\U0001f600","b":[true,false,-1]}'.encode()
 
 

@@ -52,6 +52,9 @@ _STARTED = """
 import asyncio, json, os, sys
 from pathlib import Path
 from portal.demo import demo_federation
+NAMES = ("DEMO_ISSUER", "POLICE_TOKEN", "MIS_URL")
+for name in NAMES:
+    os.environ.pop(name, None)
 async def main():
     async with demo_federation(Path(sys.argv[1])) as demo:
         print(json.dumps({"processes": demo.processes, "issuer": demo.issuer}), flush=True)
@@ -59,7 +62,7 @@ async def main():
 try:
     asyncio.run(main())
 except KeyboardInterrupt:
-    print(json.dumps([name for name in ("DEMO_ISSUER", "POLICE_TOKEN", "MIS_URL") if name in os.environ]))
+    print(json.dumps([name for name in NAMES if name in os.environ]))
 """
 
 
@@ -411,5 +414,5 @@ async def test_two_demos_cannot_share_a_folder(demo: RunningDemo):
 
 
 async def test_nothing_but_the_agencies_own_data_and_the_issuers_key_lies_in_the_folder(demo: RunningDemo):
-    assert {path.name for path in demo.folder.iterdir()} == {"agencies", "issuer"}
+    assert {path.name for path in demo.folder.iterdir()} == {"agencies", "issuer", "lock"}
     assert (demo.folder / "issuer" / "signing.jwk").stat().st_mode & 0o077 == 0

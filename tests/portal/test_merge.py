@@ -48,10 +48,18 @@ def outcome(source: str, state: str = "ANSWERED", kind: str = "WellbeingConcern"
     return Outcome(source=source, kind=kind, state=state, records=records, **({"found": found, "match": LINK if found else None} | more))
 
 
-def merged(outcomes: list[Outcome], *, place: bool = True, hidden: bool = False, placed: frozenset[str] = frozenset(SOURCES)) -> ChildView:
+def merged(
+    outcomes: list[Outcome],
+    *,
+    place: bool = True,
+    hidden: bool = False,
+    placed: frozenset[str] = frozenset(SOURCES),
+    fields: frozenset[str] | None = None,
+    **shields: bool,
+) -> ChildView:
     kinds = frozenset(each.kind for each in outcomes) | {"WellbeingConcern"}
     sections = frozenset(kind for kind in kinds if STANDARD.kinds[kind].section)
-    wanted = {kind: frozenset({"occurredOn", "category"}) for kind in kinds}
+    wanted = {kind: (STANDARD.kinds[kind].given - {"id", "tier"}) & (fields or STANDARD.kinds[kind].given) for kind in kinds}
     question = Question(
         subject=Subject(), purpose="child-protection", reason=None, wanted=wanted, sections=sections, chronology=True, demographics=True,
         document="00",
@@ -65,7 +73,7 @@ def merged(outcomes: list[Outcome], *, place: bool = True, hidden: bool = False,
         )
         for each in outcomes
     )  # fmt: skip
-    decision = Decision(at=NOW, rulings=rulings, agreements={}, place=place, hidden=hidden)
+    decision = Decision(at=NOW, rulings=rulings, agreements={}, place=place, hidden=hidden, **shields)
     return merge(plan, decision, outcomes, {}, KNOWN, NOW)
 
 
@@ -107,6 +115,61 @@ def test_the_same_fact_from_two_sources_is_one_record_with_two_provenances() -> 
     )
 
     assert [[each.source for each in one.provenance] for one in concerns(view).records] == [["northshire-nhs", "northshire-police"]]
+
+
+def test_facts_of_which_not_all_was_asked_or_shown_stay_apart() -> None:
+    """Two events of one day and sort may differ in what nobody asked for, or in what is held back."""
+    told = {"occurredOn": "2026-10-01", "category": "NEGLECT"}
+    one, other = record("northshire-nhs", **told), record("northshire-police", **told)
+    thin = merged(
+        [outcome("northshire-nhs", records=(one,)), outcome("northshire-police", records=(other,))],
+        fields=frozenset({"occurredOn", "category"}),
+    )
+    held = msgspec.structs.replace(other, held=(Held("summary", "Text held back."),))
+    half = merged([outcome("northshire-nhs", records=(one,)), outcome("northshire-police", records=(held,))])
+
+    assert (len(concerns(thin).records), len(concerns(half).records)) == (2, 2)
+
+
+def test_what_is_held_back_of_who_a_child_is_is_said() -> None:
+    person = msgspec.structs.replace(record("northshire-nhs", kind="PersonDetails"), held=(Held(None, "There is a record here."),))
+    view = merged([outcome("northshire-nhs", kind="PersonDetails", records=(person,))])
+
+    assert view.demographics is not None
+    assert view.demographics.held == (Held(None, "There is a record here."),)
+
+
+def test_a_match_that_rests_on_a_postcode_is_no_match_while_the_place_is_guarded() -> None:
+    found = outcome("northshire-nhs", records=(record("northshire-nhs", occurredOn="2026-10-01"),), on_place=True)
+    guarded = merged([found], place=False, guarded=True)
+
+    assert [source.state for source in guarded.sources] == ["AMBIGUOUS"]
+    assert guarded.manifest.released == ()
+
+
+def test_nobody_is_certain_while_a_shield_source_may_have_looked_for_somebody_else() -> None:
+    found = outcome("northshire-nhs", records=(record("northshire-nhs", occurredOn="2026-10-01"),))
+    unsure = merged([found, outcome("northshire-police", "NOTHING_TO_SHOW")], unsure=True)
+
+    assert [source.state for source in unsure.sources] == ["AMBIGUOUS", "NOTHING_TO_SHOW"]
+
+
+def test_a_hidden_child_nearby_leaves_no_hint_that_somebody_is_like_the_one_asked_about() -> None:
+    veiled = merged([outcome("northshire-nhs", "AMBIGUOUS", match=Match("POSSIBLE", ()))], veiled=True)
+
+    assert [(source.state, source.match) for source in veiled.sources] == [("NOTHING_TO_SHOW", None)]
+
+
+def test_a_masked_source_is_not_told_by_its_ids_desks_or_codes() -> None:
+    told = record(
+        "hillview-mis", kind="Involvement", id="HILLVIEW-17", dutyPhone="01632 960210", service="hillview-office", sourceCode="HV"
+    )
+    view = merged([outcome("hillview-mis", kind="Involvement", records=(told,))], placed=frozenset())
+    shown = view.sections["involvements"].records[0]
+
+    assert b"HILLVIEW" not in msgspec.json.encode(view.sections).upper()
+    assert (shown.id, [held.field for held in shown.held]) == ("school-1", ["dutyPhone", "service", "sourceCode"])  # type: ignore[attr-defined]
+    assert [released.id for released in view.manifest.released] == ["HILLVIEW-17"]
 
 
 @pytest.mark.parametrize(

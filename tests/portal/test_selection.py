@@ -348,15 +348,15 @@ def test_a_mutation_or_subscription_is_not_taken() -> None:
 @pytest.mark.parametrize(
     ("variables", "path", "type_"),
     [
-        ({}, ("s",), "SubjectInput!"),
-        ({"s": None}, ("s",), "SubjectInput!"),
-        ({"s": 7}, ("s",), "SubjectInput!"),
-        ({"s": {"birthDate": "3 Feb"}}, ("s", "birthDate"), "PartialDate"),
-        ({"s": {"identifiers": [{"system": "chi"}]}}, ("s", "identifiers", 0), "IdentifierInput!"),
-        ({"s": {"identifiers": [{"system": "chi", "value": 7}]}}, ("s", "identifiers", 0, "value"), "String!"),
-        ({"s": {"addresses": [{"from": "2014-02-30"}]}}, ("s", "addresses", 0, "from"), "Date"),
-        ({"s": {"phones": [None]}}, ("s", "phones", 0), "String!"),
-        ({"s": {"nickname": "Jo"}}, ("s",), "SubjectInput!"),
+        ({}, ("variables", 0), "SubjectInput!"),
+        ({"s": None}, ("variables", 0), "SubjectInput!"),
+        ({"s": 7}, ("variables", 0), "SubjectInput!"),
+        ({"s": {"birthDate": "3 Feb"}}, ("variables", 0, "birthDate"), "PartialDate"),
+        ({"s": {"identifiers": [{"system": "chi"}]}}, ("variables", 0, "identifiers", 0), "IdentifierInput!"),
+        ({"s": {"identifiers": [{"system": "chi", "value": 7}]}}, ("variables", 0, "identifiers", 0, "value"), "String!"),
+        ({"s": {"addresses": [{"from": "2014-02-30"}]}}, ("variables", 0, "addresses", 0, "from"), "Date"),
+        ({"s": {"phones": [None]}}, ("variables", 0, "phones", 0), "String!"),
+        ({"s": {"nickname": "Jo"}}, ("variables", 0), "SubjectInput!"),
     ],
 )
 def test_a_variable_that_does_not_fit_is_named_by_path_and_type(variables: dict[str, Any], path: tuple[str | int, ...], type_: str) -> None:
@@ -364,3 +364,13 @@ def test_a_variable_that_does_not_fit_is_named_by_path_and_type(variables: dict[
     assert (error.id, error.path) == ("CV418", path)
     assert type_ in error.message
     assert "Jo" not in error.message
+
+
+def test_a_variable_is_named_in_an_error_only_by_a_word_of_the_api() -> None:
+    """A variable's name is typed, too: whoever writes documents by program may put anything there."""
+    named = refused('query Q($subject: SubjectInput!) { child(subject: $subject, purpose: "p") { asOf } }', {"subject": 7})
+    other = refused('query Q($JoAsh: SubjectInput!) { child(subject: $JoAsh, purpose: "p") { asOf } }', {"JoAsh": 7})
+
+    assert named.path == ("subject",)
+    assert other.path == ("variables", 0)
+    assert "JoAsh" not in other.message

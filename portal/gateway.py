@@ -23,7 +23,8 @@ from portal.asking import asking
 from portal.decisions import decide, narrow
 from portal.federation import MASKS, Agency, Federation, FederationSettings, is_police
 from portal.identity import Identity
-from portal.merge import Known, SourceFacts, merge
+from portal.masking import Known, SourceFacts
+from portal.merge import merge
 from portal.model import ChildView, Practitioner, Question
 from portal.planner import make_plan
 

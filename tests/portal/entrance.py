@@ -31,7 +31,7 @@ from portal.api.schema import build_schema
 from portal.federation import Agency, FederationSettings, PortalSettings
 from portal.gateway import Portal
 from portal.identity import Identity
-from portal.merge import Known, SourceFacts
+from portal.masking import Known, SourceFacts
 from portal.model import (
     ChildView,
     Chronology,

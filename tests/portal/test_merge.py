@@ -14,7 +14,8 @@ from connectors import Identifier, Person, Subject
 from connectors.matching import Evidence, Match
 from connectors.release import HELD_PLACE
 from connectors.standard import Held, Provenance, load_standard
-from portal.merge import Known, SourceFacts, merge
+from portal.masking import Known, SourceFacts
+from portal.merge import merge
 from portal.model import ChildView, Decision, Plan, PlannedAsk, Question, Ruling
 from portal.outcomes import COMPLETE, PRECEDENCE, SAYS, SAYS_NO_SOURCE, Outcome
 

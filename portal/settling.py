@@ -1,0 +1,42 @@
+"""What an outcome becomes once it is known which shields bind. Pure.
+
+Under an IDENTITY shield whatever any source said reads the same as for an unknown child, in words, shape and order.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from connectors.localtime import day_of
+from connectors.matching import Match
+from connectors.release import without_place
+from connectors.standard import Standard
+from portal.model import Decision, OutcomeState, Plan
+from portal.outcomes import Outcome
+
+
+def settle(outcome: Outcome, plan: Plan, decision: Decision, standard: Standard) -> Outcome:
+    """The outcome after shields: under an IDENTITY shield whatever any source said reads the same as for an unknown child."""
+    if decision.hidden and not _same_for_all(outcome):
+        return _emptied(outcome, "NOTHING_TO_SHOW", "shielded")
+    if outcome.found and (decision.unsure or (decision.guarded and outcome.on_place)):
+        possible = outcome.match and Match("POSSIBLE", outcome.match.evidence)
+        outcome = msgspec.structs.replace(_emptied(outcome, "AMBIGUOUS", "match-too-weak"), match=possible)
+    if decision.veiled and outcome.state == "AMBIGUOUS":
+        return _emptied(outcome, "NOTHING_TO_SHOW", "shielded")
+    if decision.place or not outcome.records:
+        return outcome
+    kind, wanted, today = standard.kinds[outcome.kind], plan.wanted(outcome.source, outcome.kind), day_of(decision.at)
+    ceiling = next(each.ceiling for each in decision.rulings if (each.source, each.kind) == (outcome.source, outcome.kind))
+    records = tuple(without_place(kind, record, wanted, standard, ceiling, today) for record in outcome.records)
+    return msgspec.structs.replace(outcome, records=records)
+
+
+def _same_for_all(outcome: Outcome) -> bool:
+    """Whether the outcome says nothing about this child: nobody was asked, or finding failed, or too many share a name and a birth date."""
+    never_asked = outcome.state in ("NOT_ASKED", "NOT_PERMITTED", "OUT_OF_COVERAGE", "CONSENT_NEEDED")
+    return never_asked or (not outcome.found and outcome.state in ("TIMED_OUT", "UNAVAILABLE", "REFUSED", "FAILED", "TOO_MANY"))
+
+
+def _emptied(outcome: Outcome, state: OutcomeState, reason: str) -> Outcome:
+    return Outcome(source=outcome.source, kind=outcome.kind, state=state, reason=reason, seconds=outcome.seconds)

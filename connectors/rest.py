@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import msgspec
 
@@ -120,9 +120,10 @@ class RestConnector(Reader[RestFind, RestProvide]):
                 yield holding.record(row)
 
     async def _rows(self, form: Form, given: Mapping[str, Any], step: str, ask: Ask, typed: Sequence[str]) -> AsyncGenerator[Json, None]:
-        """The rows of every page. ``typed`` are values that no next link may repeat."""
+        """The rows of every page. ``typed`` are values that no next link may repeat; one that is about a person stays with that person."""
         http = self._opened()
         method, link, body = _request(http, form, given)
+        about = str(given["person_id"]) if ":person_id" in (form.get or form.post or "").split("/") else None
         seen: set[Link] = set()
         for _ in range(PAGE_LIMIT):
             seen.add(link)
@@ -136,6 +137,8 @@ class RestConnector(Reader[RestFind, RestProvide]):
                 raise Misconfigured(f"{self.source}: {step}: what stands at {form.next!r} is no link")
             link = http.rebased(following, link, step)
             http.told_nothing(link, typed, step)
+            if about is not None and about not in map(unquote, link.path.split("/")):
+                raise Misconfigured(f"{self.source}: {step}: a next link is about somebody else")
             if link in seen:
                 raise Misconfigured(f"{self.source}: {step}: the pages go in a circle")
         raise Misconfigured(f"{self.source}: {step}: more than {PAGE_LIMIT} pages")

@@ -100,6 +100,7 @@ def serve(folder: Path, state: Path | None, host: str, port: int, introspection:
 @click.option("--born", help="Date of birth, YYYY-MM-DD.")
 @click.option("--number", "numbers", multiple=True, metavar="SYSTEM=VALUE", help="An identifier, such as chi=...; may be repeated.")
 @click.option("--postcode", help="A postcode the child lives or lived at.")
+@click.option("--subject", type=click.File("rb"), help="The child as JSON (SubjectInput) in a file, or - for standard input.")
 @click.option("--purpose", required=True, help="Why you ask: one of the federation's purposes.")
 @click.option("--reason", help="In your own words. Never kept in clear.")
 @_url
@@ -107,7 +108,11 @@ def serve(folder: Path, state: Path | None, host: str, port: int, introspection:
 @_json
 @careful
 def query(**asked: Any) -> None:
-    """Show the view of one child, as a person with this token may see it."""
+    """Show the view of one child, as a person with this token may see it.
+
+    What is typed as an option stands in the shell's history and in the list of processes. On a machine that others use, write the child's
+    details into --subject.
+    """
     variables = {"subject": _subject(asked), "purpose": asked["purpose"], "reason": asked["reason"]}
     answer = client.ask(asked["url"], asked["token"], client.view_query(load_standard()), variables)
     view = _data(answer, "child", json=asked["json"])
@@ -231,6 +236,11 @@ def standard_show() -> None:
 
 
 def _subject(asked: dict[str, Any]) -> dict[str, Any]:
+    if asked["subject"]:
+        try:
+            return msgspec.json.decode(asked["subject"].read(), type=dict[str, Any])
+        except msgspec.DecodeError:
+            raise click.BadParameter("must hold one JSON object", param_hint="--subject") from None
     identifiers = []
     for number in asked["numbers"]:
         system, equals, value = number.partition("=")

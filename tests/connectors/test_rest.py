@@ -145,6 +145,14 @@ async def test_pages_of_a_search_are_posted_again_and_never_repeat_it_in_an_addr
         await connector.find(Subject(family_name="Ash", birth_date="2014-02-03"), ask())
 
 
+async def test_a_next_link_about_somebody_else_is_not_followed(police: tuple[Police, Any]) -> None:
+    service, connector = police
+    start = "/api/people/7/concerns"
+    service.answers = {f"{start}?since=1900-01-01&size=2&all=true": {"items": [], "links": {"next": "/api/people/8/concerns?p=2"}}}
+    with pytest.raises(Misconfigured, match="somebody else"):
+        await listed(connector, "WellbeingConcern", Person(id="7"), ask())
+
+
 @pytest.mark.parametrize(
     "answer", [{}, [], {"people": None}, {"people": {}}, {"people": ["Ash"]}, {"people": [ROW], "next": 5}, "Ash", None]
 )

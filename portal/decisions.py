@@ -79,11 +79,11 @@ class _Asker(msgspec.Struct, frozen=True):
 def decide(plan: Plan, practitioner: Practitioner, rules: RuleSet, now: datetime) -> Decision:
     """Every yes and every no of one question, each with its clause. ``now`` is aware.
 
-    A source that has no way to look this child up is ruled on like any other, and then not asked.
+    A source that has no way to look this child up, or covers nothing yet, is ruled on like any other, and then not asked.
     """
     asker = _asker(practitioner.agency, practitioner.roles, plan.purpose, now)
     ruled = [_rule(ask.source, ask.kind, ask.fields, asker, rules) for ask in plan.asks]
-    rulings = tuple(_not_asked(ruling) if ruling.source in plan.unfindable else ruling for ruling, _ in ruled)
+    rulings = tuple(_not_asked(ruling, plan, asker.day) for ruling, _ in ruled)
     consulted = {term.key: term.hash for _, terms in ruled for term in terms}
     lean_on = {term.key: term for ruling, terms in ruled if ruling.permitted for term in terms if not term.refuses}
     return Decision(
@@ -201,8 +201,12 @@ def _closest(terms: Iterable[Term], asker: _Asker) -> tuple[str, Term | None]:
     return (failures[0] if failures else "no-clause"), term
 
 
-def _not_asked(ruling: Ruling) -> Ruling:
-    return msgspec.structs.replace(ruling, state="NOT_ASKED") if ruling.permitted else ruling
+def _not_asked(ruling: Ruling, plan: Plan, day: date) -> Ruling:
+    if not ruling.permitted:
+        return ruling
+    if plan.begins.get(ruling.source, day) > day:
+        return msgspec.structs.replace(ruling, state="OUT_OF_COVERAGE")
+    return msgspec.structs.replace(ruling, state="NOT_ASKED") if ruling.source in plan.unfindable else ruling
 
 
 def _without_place(ruling: Ruling, standard: Standard) -> Ruling:

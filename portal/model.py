@@ -5,6 +5,7 @@ Times are aware UTC datetimes, dates are local calendar dates, durations are sec
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Literal
 
@@ -65,7 +66,8 @@ class PlannedAsk(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Which sources, kinds and fields would answer; ``unfindable`` sources have no way to look this child up.
 
-    ``guards`` are the shield sources: they are asked about the child, for shields alone, whenever anybody is asked.
+    ``guards`` are the shield sources: they are asked about the child, for shields alone, whenever anybody is asked. ``begins`` has the
+    first day a source covers, where it names one.
     """
 
     question: Question
@@ -73,6 +75,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     asks: tuple[PlannedAsk, ...]
     unfindable: frozenset[str]
     guards: frozenset[str] = frozenset()
+    begins: Mapping[str, date] = msgspec.field(default_factory=dict)
 
     def wanted(self, source: str, kind: str) -> frozenset[str]:
         """The fields wanted of one (source, kind)."""

@@ -34,4 +34,5 @@ def make_plan(
         asks=asks,
         unfindable=frozenset(sources) if unsafe else unfindable,
         guards=frozenset(shield_sources),
+        begins={source.id: begins for source in sources.values() if (begins := source.settings.coverage.from_)},
     )

@@ -25,6 +25,8 @@ from portal.accesslog.store import Entry, Store
 from portal.model import ChildView, Decision, Manifest, Plan, Practitioner, Receipt
 
 _T = TypeVar("_T")
+#: So many seconds an event is waited for.
+_PATIENCE = 10.0
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -141,7 +143,7 @@ class Access:
         try:
             await _settled(written)
         except asyncio.CancelledError:
-            if written.exception() is None:
+            if written.done() and written.exception() is None:
                 await self._close("client-left")
             raise
         return self
@@ -200,13 +202,22 @@ def access_id(at: datetime) -> str:
 
 
 async def _settled(written: asyncio.Future[_T]) -> _T:
-    """Wait until it is known whether a write is durable, however often the waiter is cancelled; then pass the cancellation on."""
+    """Wait until it is known whether a write is durable, however often the waiter is cancelled; then pass the cancellation on.
+
+    A disk that hangs is as good as none: after ``_PATIENCE`` seconds LogUnavailable is raised. Should the event become durable after
+    all it says more than happened, never less.
+    """
     left: asyncio.CancelledError | None = None
+    ends = asyncio.get_running_loop().time() + _PATIENCE
     while not written.done():
         try:
-            await asyncio.wait({written})
+            if not (await asyncio.wait({written}, timeout=ends - asyncio.get_running_loop().time()))[0]:
+                written.add_done_callback(lambda late: late.cancelled() or late.exception())
+                raise left or LogUnavailable("no answer from the disk")
         except asyncio.CancelledError as error:
             left = error
+            if asyncio.get_running_loop().time() >= ends:
+                raise
     if left is not None:
         written.exception()  # looked at, so that no loop reports it as never retrieved
         raise left

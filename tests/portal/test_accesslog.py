@@ -29,6 +29,7 @@ from hypothesis import strategies as st
 from connectors import Identifier, Subject
 from connectors.errors import ConfigurationError
 from portal.accesslog import Access, AccessLog, AccessMisused, LogSettings, LogUnavailable, events
+from portal.accesslog import log as log_module
 from portal.accesslog.pseudonyms import Digests, Pseudonyms, demographics, epoch_of, identifiers_of, normal_name
 from portal.logcheck import check
 from portal.model import ChildView, Manifest, MatchedIdentifier, Receipt
@@ -884,3 +885,18 @@ async def test_an_opening_that_failed_leaves_the_log_free(tmp_path: Path) -> Non
         await AccessLog.open(msgspec.structs.replace(SETTINGS, digest_key="?"), LOG, tmp_path, Clock())
     async with opened(tmp_path) as log:
         await ask(log)
+
+
+@pytest.mark.parametrize("left", [False, True])
+async def test_a_disk_that_hangs_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch, left: bool) -> None:
+    """Whoever waits is told, whether or not the client has left meanwhile; the event itself may still come late."""
+    monkeypatch.setattr(log_module, "_PATIENCE", 0.2)
+    never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiting = asyncio.create_task(log_module._settled(never))
+    await asyncio.sleep(0)
+    if left:
+        waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError if left else LogUnavailable):
+        async with asyncio.timeout(5):
+            await waiting

@@ -255,6 +255,14 @@ def test_a_shield_takes_away_and_adds_nothing(
     assert after.rulings[0].fields <= before.rulings[0].fields
 
 
+@pytest.mark.parametrize(("begins", "state"), [(NOON.date(), None), (NOON.date() + timedelta(days=1), "OUT_OF_COVERAGE")])
+def test_a_source_that_covers_nothing_yet_is_not_asked_and_says_so(tmp_path: Path, begins: date, state: str | None) -> None:
+    asked = msgspec.structs.replace(plan((SCHOOL, "Attendance", ("code",))), begins={SCHOOL: begins})
+    decision = decide(asked, practitioner(), signed(tmp_path, attendance('["code"]')).rules, NOON)
+
+    assert [each.state for each in decision.rulings] == [state]
+
+
 async def test_rules_give_what_a_question_needs(tmp_path: Path) -> None:
     rules = Rules(signed(tmp_path, page()))
     assert decide(plan(CONCERN), practitioner(), await rules.concerning(practitioner(), plan(CONCERN)), NOON).permitted

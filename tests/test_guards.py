@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from graphql import ObjectTypeDefinitionNode, find_breaking_changes, parse, print_ast
 from graphql import build_schema as parsed
-from graphql import find_breaking_changes
 
 from connectors.standard import Standard, load_standard
 from portal.api.publish import PUBLISHED
@@ -102,3 +102,42 @@ def test_an_import_that_points_upward_is_seen(tmp_path: Path, file: str, line: s
 
     assert done.returncode == 1
     assert "not allowed to import" in done.stdout
+
+
+def weakened(before: str, after: str) -> list[str]:
+    """Marks taken away and tiers lowered since the earlier standard: what was signed under it would give more than was signed."""
+    then, now = _marks(before), _marks(after)
+    lost = [
+        f"{place} lost {mark}" for place, marks in then.items() for mark in sorted(marks.keys() - now.get(place, {}).keys()) if place in now
+    ]
+    lowered = [f"{place} was lowered" for place, marks in then.items() if marks.get("tier", "") > now.get(place, {}).get("tier", "") != ""]
+    return lost + lowered
+
+
+def _marks(sdl: str) -> dict[str, dict[str, str]]:
+    """The directives on every kind and field, with the tier's level."""
+    marks: dict[str, dict[str, str]] = {}
+    for node in parse(sdl).definitions:
+        if isinstance(node, ObjectTypeDefinitionNode):
+            for place, marked in [(node.name.value, node), *((f"{node.name.value}.{field.name.value}", field) for field in node.fields)]:
+                marks[place] = {each.name.value: "".join(print_ast(value.value) for value in each.arguments) for each in marked.directives}
+    return marks
+
+
+def test_no_mark_and_no_tier_of_the_published_standard_has_become_weaker() -> None:
+    assert weakened(last_published(), load_standard().sdl) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("persondetails.graphql", "town: String @location @tier(level: T3)", "town: String @tier(level: T3)"),
+        ("persondetails.graphql", "town: String @location @tier(level: T3)", "town: String @location @tier(level: T2)"),
+        ("wellbeingconcern.graphql", "summary: String @freeText", "summary: String"),
+        ("policeevent.graphql", "@tier(level: T4) @occurred", "@tier(level: T3) @occurred"),
+    ],
+)
+def test_a_mark_taken_away_or_a_tier_lowered_is_seen(tmp_path: Path, file: str, old: str, new: str) -> None:
+    changed = changed_standard(tmp_path, file, old, new)
+
+    assert len(weakened(last_published(), changed.sdl)) == 1

@@ -1,16 +1,10 @@
-"""What the reader of SQL needs of a database, whichever it is, and how a query is ended.
-
-Drivers are extras: each is imported when an address asks for it.
-"""
+"""What the reader of SQL needs of a database, whichever it is, and how a query is ended."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
-
-from connectors.errors import Misconfigured
 
 _T = TypeVar("_T")
 #: Rows by column name, in parts.
@@ -34,20 +28,6 @@ class Database(Protocol):
     def rows(self, query: str, given: Mapping[str, Any], step: str, deadline: float) -> Parts:
         """Rows in parts. Raises SourceError, or TimeoutError at ``deadline`` (event loop's clock)."""
         ...
-
-
-def database(source: str, url: str, base: Path, deadline: float) -> Database:
-    """The database an address stands for; a relative file or folder lies in ``base``. Raises Misconfigured."""
-    try:
-        if url.startswith("duckdb:"):
-            from connectors.files import Folder
-
-            return Folder(source, url, base)
-        from connectors.server import server
-
-        return server(source, url, base, deadline)
-    except ModuleNotFoundError as error:
-        raise Misconfigured(f"{source}: source.url needs {error.name}, which is not installed") from None
 
 
 class Running:

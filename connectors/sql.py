@@ -6,6 +6,7 @@ Queries are the author's own; what is known of a child is bound to them and neve
 from __future__ import annotations
 
 import asyncio
+import pathlib
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -15,7 +16,7 @@ from typing import Any
 import msgspec
 
 from connectors.connector import Ask, Person, Record
-from connectors.database import Database, database
+from connectors.database import Database
 from connectors.declarative import Declaration
 from connectors.errors import Misconfigured, Mistake
 from connectors.mapping import Path
@@ -135,3 +136,20 @@ def _checked(document: Document, query: str, *where: str) -> tuple[list[str], li
 
 def _names(query: str) -> list[str]:
     return PLACEHOLDER.findall(_PARTS.sub(" ", query))
+
+
+def database(source: str, url: str, base: pathlib.Path, deadline: float) -> Database:
+    """The database an address stands for; a relative file or folder lies in ``base``. Raises Misconfigured.
+
+    Drivers are extras: each is imported when an address asks for it.
+    """
+    try:
+        if url.startswith("duckdb:"):
+            from connectors.files import Folder
+
+            return Folder(source, url, base)
+        from connectors.server import server
+
+        return server(source, url, base, deadline)
+    except ModuleNotFoundError as error:
+        raise Misconfigured(f"{source}: source.url needs {error.name}, which is not installed") from None

@@ -9,8 +9,8 @@ READY := $(VENV)/.ready
 
 .PHONY: demo test check bench soak lock signatures api docs audit clean
 
-demo: $(READY) ## six agencies, one portal, one child's view; serves until Ctrl-C (ONCE=1 stops after the view)
-	@$(BIN)/childview demo $(if $(ONCE),--once,)
+demo: $(READY) ## six agencies, one portal, one child's view; serves until Ctrl-C (ONCE=1 stops after the view, PORT=0 takes a free port)
+	@$(BIN)/childview demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
 
 test: $(READY) ## the whole test suite
 	$(BIN)/python -m pytest

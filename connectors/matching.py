@@ -2,7 +2,8 @@
 
 The rule: LINK if a valid identifier of one system is equal, birth date or family name is present on both sides and equal, and
 neither birth date, given name nor family name differs; or given name, family name, birth date and postcode are all equal and no
-second such candidate stands beside it. POSSIBLE if family name and birth date agree. Else NON_LINK. An identifier alone links nothing.
+second such candidate stands beside it. POSSIBLE if family name and birth date agree, or if an identifier and one of them agree and
+one detail alone differs (a slip of the pen must not read as "nothing known"). Else NON_LINK. An identifier alone links nothing.
 """
 
 from __future__ import annotations
@@ -60,14 +61,23 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def possible(self) -> bool:
-        return self.family_name == self.birth_date == "same"
+        details = (self.family_name, self.birth_date, self.given_name)
+        slip = self.identifier is not None and details.count("differs") == 1 and "same" in details[:2]
+        return self.family_name == self.birth_date == "same" or slip
+
+    @property
+    def namesake(self) -> bool:
+        """Names, birth date and postcode agree, and a number says that it is somebody else."""
+        return self.given_name == self.family_name == self.birth_date == "same" and self.postcode and self.contradicted is not None
 
 
 def match(subject: Subject, persons: Sequence[Person]) -> list[Match]:
     """The band and evidence of each person, in the order given. Persons compete: two that would link are both only POSSIBLE."""
     compared = [compare(subject, person) for person in persons]
     linking = [comparison for comparison in compared if comparison.by_identifier or comparison.by_demographics]
-    return [Match(_band(comparison, len(linking) == 1), _evidence(comparison)) for comparison in compared]
+    # The number is one child's and the home another's: either may be mistyped.
+    torn = any(comparison.namesake for comparison in compared) and not all(comparison.postcode for comparison in linking)
+    return [Match(_band(comparison, len(linking) == 1 and not torn), _evidence(comparison)) for comparison in compared]
 
 
 def compare(subject: Subject, person: Person) -> Comparison:

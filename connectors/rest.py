@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import parse_qs, quote, unquote, urlencode
 
 import msgspec
 
@@ -123,7 +123,6 @@ class RestConnector(Reader[RestFind, RestProvide]):
         """The rows of every page. ``typed`` are values that no next link may repeat; one that is about a person stays with that person."""
         http = self._opened()
         method, link, body = _request(http, form, given)
-        about = str(given["person_id"]) if ":person_id" in (form.get or form.post or "").split("/") else None
         seen: set[Link] = set()
         for _ in range(PAGE_LIMIT):
             seen.add(link)
@@ -137,7 +136,7 @@ class RestConnector(Reader[RestFind, RestProvide]):
                 raise Misconfigured(f"{self.source}: {step}: what stands at {form.next!r} is no link")
             link = http.rebased(following, link, step)
             http.told_nothing(link, typed, step)
-            if about is not None and about not in map(unquote, link.path.split("/")):
+            if not _about(given, form, link):
                 raise Misconfigured(f"{self.source}: {step}: a next link is about somebody else")
             if link in seen:
                 raise Misconfigured(f"{self.source}: {step}: the pages go in a circle")
@@ -153,6 +152,15 @@ class RestConnector(Reader[RestFind, RestProvide]):
         if self._http is None:
             raise Misconfigured(f"{self.source}: asked before it was opened")
         return self._http
+
+
+def _about(given: Mapping[str, Any], form: Form, link: Link) -> bool:
+    """Whether a next link stays with the person asked about, in its path and in every parameter that names a person."""
+    person, query = str(given.get("person_id")), parse_qs(link.query)
+    steps = [unquote(step) for step in link.path.split("/")]
+    named = [name for name, text in (form.params or {}).items() if text == ":person_id"]
+    in_path = ":person_id" not in (form.get or form.post or "").split("/") or person in steps
+    return in_path and all(value == person for name in named for value in query.get(name, ()))
 
 
 def form_mistakes(document: Document, form: Form, where: tuple[str, ...]) -> list[Mistake]:

@@ -11,7 +11,7 @@ from datetime import date
 
 import msgspec
 
-from connectors.connector import Person, Record, Shield, Subject
+from connectors.connector import Identifier, Person, Record, Shield, Subject
 from connectors.matching import compare
 from connectors.scalars import CHECKERS
 
@@ -19,39 +19,43 @@ from connectors.scalars import CHECKERS
 class Shielded(msgspec.Struct, frozen=True, kw_only=True):
     """What is left of the persons found, and the shields that bind.
 
-    ``veiled`` says that a hidden child is like the subject and yet somebody else: then nothing may hint at who else is like it.
+    ``excused`` are typed numbers by which a hidden child like the subject would be somebody else: that holds only if somebody has them.
     """
 
     persons: tuple[Person, ...]
     shields: frozenset[Shield]
-    veiled: bool
+    excused: tuple[Identifier, ...]
 
 
 def shielded(subject: Subject, persons: Iterable[Person], asker: str) -> Shielded:
     """Apply the shields of the persons found. ``asker`` is ``issuer|person``; who is cleared by name meets no shield."""
     shields: set[Shield] = set()
     left: list[Person] = []
-    veiled = False
+    excused: list[Identifier] = []
     for person in persons:
         shield = person.shield if asker not in person.cleared else None
         if shield and binds(subject, person, shield):
             shields.add(shield)
         elif shield == "IDENTITY" and compare(subject, person).possible:
-            veiled = True
+            excused += [each for each in subject.identifiers if each.system == compare(subject, person).contradicted]
         if shield != "IDENTITY":
             left.append(person)
-    return Shielded(persons=tuple(left), shields=frozenset(shields), veiled=veiled)
+    return Shielded(persons=tuple(left), shields=frozenset(shields), excused=tuple(excused))
 
 
 def binds(subject: Subject, person: Person, shield: Shield) -> bool:
     """Whether a shield on this person binds the view: a link, or a possible one that is not proved to be somebody else.
 
-    Another number proves nothing: it may be mistyped, or typed to get round the shield. With another given name it does, of a child who
-    would be hidden altogether; a place is withheld even then, for it may be a twin's.
+    Another number proves nothing: it may be mistyped, or typed to get round the shield. With another given name it may, of a child who
+    would be hidden altogether; a place is withheld even then, for it may be a twin's. The same number beside another name and another
+    birth date is a slip: no source could link such a person.
     """
     compared = compare(subject, person)
+    details = (compared.family_name, compared.given_name, compared.birth_date)
+    if compared.identifier is not None:
+        return shield == "LOCATION" or details.count("differs") < len(details)
     somebody_else = shield == "IDENTITY" and compared.contradicted is not None and compared.given_name == "differs"
-    return compared.identifier is not None or ((compared.by_demographics or compared.possible) and not somebody_else)
+    return (compared.by_demographics or compared.possible) and not somebody_else
 
 
 def forbids_place(record: Record, today: date) -> bool:

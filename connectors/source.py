@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 import msgspec
 import structlog
 
-from connectors.connector import FIND_LIMIT, Address, Ask, Person, Record, Shield, Subject
+from connectors.connector import FIND_LIMIT, Address, Ask, Identifier, Person, Record, Shield, Subject
 from connectors.declarative import Declared
 from connectors.errors import Misconfigured, Refused, SourceError, Unavailable
 from connectors.localtime import day_of
@@ -37,8 +37,8 @@ FindState = Literal["FOUND", "NOTHING_TO_SHOW", "AMBIGUOUS", "TOO_MANY"]
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Who a source thinks this is: an accepted person, or why there is none; and, apart from that, the shields it found.
 
-    ``orders_known`` is False when the source could not say whether a shield or an order binds: persons beyond the limit were not seen,
-    or its orders could not be read. ``on_place`` says that the match rests on the postcode. ``veiled``: see ``Shielded``.
+    ``orders_known`` is False when its orders could not be read. ``on_place`` says that the match rests on the postcode, ``crowded`` that
+    more persons were found than were seen, and their shields. ``excused``: see ``Shielded``.
     """
 
     state: FindState
@@ -47,7 +47,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     shields: frozenset[Shield] = frozenset()
     orders_known: bool = True
     on_place: bool = False
-    veiled: bool = False
+    crowded: bool = False
+    excused: tuple[Identifier, ...] = ()
 
 
 class KindAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,12 +103,15 @@ class Source:
             return True
 
     def can_vouch(self, subject: Subject) -> bool:
-        """Whether its word on shields would be about this child: it can be searched by a number typed, or by family name and birth date.
+        """Whether its word on shields would be about this child.
 
-        A birth date alone finds whoever shares it, and nothing typed would tell which of them is meant.
+        It must be searchable by every number typed, or by family name and birth date. A number it does not know may be the child's where
+        its word counts for nothing, and a birth date alone finds whoever shares it.
         """
+        numbers = subject.identifiers
         named = bool(subject.family_name) and len(subject.birth_date or "") == len("YYYY-MM-DD")
-        return self.can_find(Subject(identifiers=subject.identifiers)) or (named and self.can_find(subject))
+        known = bool(numbers) and all(self.can_find(Subject(identifiers=(number,))) for number in numbers)
+        return known or (named and self.can_find(subject))
 
     async def find(self, subject: Subject, ask: Ask, asker: str) -> Finding:
         """Find the subject here. ``asker`` is ``issuer|person``, for clearances. Raises SourceError, TimeoutError or a bug's own error."""
@@ -125,10 +129,11 @@ class Source:
         # Those beyond the limit were not seen, nor their shields.
         crowded = len(persons) > FIND_LIMIT
         if crowded and not any(compare(sent, person).by_identifier for person in seen.persons):
-            return Finding(state="TOO_MANY", shields=seen.shields, orders_known=False, veiled=seen.veiled)
+            return Finding(state="TOO_MANY", shields=seen.shields, crowded=True, excused=seen.excused)
         forbidding, known = await self._orders([person for person in seen.persons if binds(sent, person, "LOCATION")], ask)
         found = _finding(sent, seen.persons)
-        return msgspec.structs.replace(found, shields=seen.shields | forbidding, orders_known=known and not crowded, veiled=seen.veiled)
+        shields = seen.shields | forbidding
+        return msgspec.structs.replace(found, shields=shields, orders_known=known, crowded=crowded, excused=seen.excused)
 
     async def _answer(self, person: Person, kind: Kind, rule: KindRule, ask: Ask, place: bool, now: datetime) -> KindAnswer:
         today, stamp = day_of(now), self._stamp()

@@ -15,10 +15,10 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 import structlog
 
-from connectors import Ask, Asker, Person
+from connectors import Ask, Asker, Person, Subject
 from connectors.connector import Shield
 from connectors.errors import Misconfigured, Refused, SourceError, Unavailable
-from connectors.matching import confirmed
+from connectors.matching import compare, confirmed
 from connectors.release import KindRule
 from connectors.source import Finding, KindAnswer, Source
 from portal.accesslog import Access
@@ -53,7 +53,7 @@ class Asking:
         self._sources = asks.sources
         self._shield_wait, self._budget = asks.settings.portal.shield_wait, asks.settings.portal.budget
         self._start = asyncio.get_running_loop().time()
-        self._was_silent = False
+        self._was_silent = self._was_unsure = False
         self._finds: dict[str, asyncio.Task[Finding]] = {}
         self._fetches: dict[tuple[str, str], asyncio.Task[KindAnswer | None]] = {}
 
@@ -68,7 +68,7 @@ class Asking:
         if guards:
             await asyncio.wait(guards, timeout=self._shield_wait)
         found = self.found()
-        self._was_silent = found.silent
+        self._was_silent, self._was_unsure = found.silent, found.unsure
         return found
 
     def found(self) -> Found:
@@ -77,27 +77,39 @@ class Asking:
         Doubts that follow from who the child is count for nothing of a hidden child: they would tell it from one nobody knows.
         """
         ended = {source: task.result() for source, task in self._finds.items() if _spoke(task)}
+        guards = self._plan.guards & ended.keys()
+        shields, veiled = self._shields(ended)
+        hidden = "IDENTITY" in shields
+        crowded = any(ended[source].crowded for source in guards)
+        doubtful = not hidden and not all(finding.orders_known for finding in ended.values())
+        unsure = not hidden and (self._was_unsure or not all(self._spoke_of_ours(source, ended) for source in guards))
+        silent = self._was_silent or not self._plan.guards <= ended.keys() or crowded or doubtful
+        return Found(shields=shields, silent=silent, veiled=veiled, unsure=unsure)
+
+    def _shields(self, ended: Mapping[str, Finding]) -> tuple[frozenset[Shield], bool]:
+        """The shields that bind, and whether a hidden child is like this one and yet somebody else. A number nobody has proves nothing."""
         shields = frozenset[Shield]().union(*(finding.shields for finding in ended.values()))
-        crowded = any(finding.state == "TOO_MANY" for finding in ended.values())
-        doubtful = "IDENTITY" not in shields and not all(finding.orders_known for finding in ended.values())
-        unsure = "IDENTITY" not in shields and not all(self._spoke_of_ours(source, ended) for source in self._plan.guards & ended.keys())
-        return Found(
-            shields=shields,
-            silent=self._was_silent or not self._plan.guards <= ended.keys() or crowded or doubtful,
-            veiled=any(finding.veiled for finding in ended.values()),
-            unsure=unsure,
-        )
+        excused = [number for finding in ended.values() for number in finding.excused]
+        persons = [finding.person for finding in ended.values() if finding.person is not None]
+        borne_out = confirmed(self._plan.question.subject, persons).identifiers
+        if all(number in borne_out for number in excused):
+            return shields, bool(excused)
+        return shields | {"IDENTITY"}, False
 
     def _spoke_of_ours(self, source: str, ended: Mapping[str, Finding]) -> bool:
         """Whether a shield source's word is about the child that others have found.
 
         "Nobody" to a mistyped number or name says nothing of a child whom another source knows by other details: that source must have
-        been searched by something that a person accepted elsewhere bears out.
+        been searched by something that a person accepted elsewhere bears out. Nor does "too many".
         """
-        if ended[source].state != "NOTHING_TO_SHOW":
+        finding, subject = ended[source], self._plan.question.subject
+        persons = [each.person for other, each in ended.items() if other != source and each.person is not None]
+        if not persons or finding.state in ("FOUND", "AMBIGUOUS"):
             return True
-        persons = [finding.person for other, finding in ended.items() if other != source and finding.person is not None]
-        return not persons or self._sources[source].can_vouch(confirmed(self._plan.question.subject, persons))
+        sure = confirmed(subject, persons)
+        named = any(compare(subject, person).possible for person in persons)
+        by_number = self._sources[source].can_find(Subject(identifiers=sure.identifiers))
+        return finding.state != "TOO_MANY" and (by_number or (named and self._sources[source].can_find(sure)))
 
     async def fetch(self, decision: Decision) -> list[Outcome]:
         """One outcome for each ruling of the decision. Waits until every source has answered or its time is up."""
@@ -168,6 +180,7 @@ class Asking:
         if not _spoke(find):
             return _failed(blank, find, source, found=False)
         finding = find.result()
+        blank = msgspec.structs.replace(blank, crowded=finding.crowded)
         if finding.person is None:
             state = "NOTHING_TO_SHOW" if finding.state == "FOUND" else finding.state
             return msgspec.structs.replace(blank, state=state, match=finding.match)
@@ -200,7 +213,8 @@ def _spoke(task: asyncio.Task[Any]) -> bool:
 
 def _answered(known: Outcome, answer: KindAnswer | None) -> Outcome:
     if answer is None:
-        return msgspec.structs.replace(known, state="NOTHING_TO_SHOW")
+        # Nothing was asked for: whoever this is, nobody is certain. What a shield makes of that is settled later.
+        return msgspec.structs.replace(known, state="AMBIGUOUS")
     reason = ",".join(answer.reasons) or None
     # Known here without such records, and known with hidden ones: the same words for both.
     whole: OutcomeState = "ANSWERED" if answer.records else "NOTHING_TO_SHOW"

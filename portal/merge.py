@@ -66,7 +66,7 @@ def merge(
         },
         held=() if decision.place else (Held("location", HELD_PLACE),),
         warnings=decision.warnings,
-        manifest=manifest_of(settled, shown, decision, {} if decision.hidden else persons),
+        manifest=manifest_of(settled, shown, decision, {} if decision.hidden or decision.unsure else persons),
     )
 
 
@@ -178,7 +178,9 @@ def _demographics(outcomes: list[Outcome], plan: Plan, names: Names, now: dateti
                 values.setdefault(field, {}).setdefault(value, []).extend(told_by(record))
     missing = _missing([kind for kind in WHO if kind in names.known.standard.kinds], outcomes, names, now)
     fields = tuple(_demographic(field, values[field]) for field in sorted(values))
-    held = {each for outcome in outcomes if outcome.kind in WHO for record in outcome.records for each in record.held}  # type: ignore[attr-defined]
+    told = [each for outcome in outcomes if outcome.kind in WHO for record in outcome.records for each in record.held]  # type: ignore[attr-defined]
+    # What one source holds back and another shows is shown.
+    held = {each for each in told if each.field not in values}
     return Demographics(
         everySourceAnswered=not missing,
         fields=fields,

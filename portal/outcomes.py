@@ -35,7 +35,7 @@ SAYS: dict[OutcomeState, str] = {
     "Add a full name, a date of birth or a number, then ask again.",
     "NOT_ASKED": "We did not ask {name}. What you typed is not enough to look a child up safely. This tells you nothing about the child. "
     "Add a date of birth, a full name or a number, or phone.",
-    "NOT_PERMITTED": "The agreement does not let your role see this from {name} for this reason. The answer is the same for every child. "
+    "NOT_PERMITTED": "The agreement does not let your role see this from {name} for this purpose. The answer is the same for every child. "
     "To keep a child safe you can still phone and ask.",
     "CONSENT_NEEDED": "{name} needs the family's consent, and none is in force. Ask the family and record what they say. "
     "To keep a child safe you can still phone.",
@@ -59,7 +59,7 @@ LOG_CLOSED = (
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How one (source, kind) ended. ``reason`` is the true one, for the log. ``found`` says that a person was accepted there,
-    ``on_place`` that this rests on the postcode typed.
+    ``on_place`` that this rests on the postcode typed, ``crowded`` that the source found more than it may.
 
     ``since`` is when a source went out of reach; ``seconds`` is how long it was waited for.
     """
@@ -73,6 +73,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     match: Match | None = None
     found: bool = False
     on_place: bool = False
+    crowded: bool = False
     since: datetime | None = None
     seconds: float = 0.0
 
@@ -87,11 +88,12 @@ def says(state: OutcomeState, name: str, now: datetime, outcome: Outcome | None 
     at = local(now)
     since = local(outcome.since) if outcome and outcome.since else at
     aside = outcome.set_aside if outcome else 0
-    return SAYS[state].format(
-        name=name[:1].upper() + name[1:],
+    words = SAYS[state].format(
+        name=name,
         time=f"{at:%H:%M}",
         day=f"{at.day} {at:%B %Y}",
         seconds=f"{outcome.seconds:g}" if outcome else "some",
         since=f"{since:%H:%M}",
         aside=f"{aside} could not be read." if aside else "There is more.",
     )
+    return words[:1].upper() + words[1:]

@@ -18,7 +18,8 @@ from portal.outcomes import Outcome
 def settle(outcome: Outcome, plan: Plan, decision: Decision, standard: Standard) -> Outcome:
     """The outcome after shields: under an IDENTITY shield whatever any source said reads the same as for an unknown child."""
     if decision.hidden and not _same_for_all(outcome):
-        return _emptied(outcome, "NOTHING_TO_SHOW", "shielded")
+        # A child nobody knows who shares name and birth date would be one of too many.
+        return _emptied(outcome, "TOO_MANY" if outcome.crowded else "NOTHING_TO_SHOW", "shielded")
     if outcome.found and (decision.unsure or (decision.guarded and outcome.on_place)):
         possible = outcome.match and Match("POSSIBLE", outcome.match.evidence)
         outcome = msgspec.structs.replace(_emptied(outcome, "AMBIGUOUS", "match-too-weak"), match=possible)

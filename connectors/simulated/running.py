@@ -137,7 +137,7 @@ def locked(folder: Path) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            hint = "Stop it first, or name another folder."
+            hint = "Stop it first, or name other folders with --data and --state, and a port with --port 0."
             raise ConfigurationError(
                 [Mistake(id="CV850", message="another demo runs in this folder.", file=str(folder), hint=hint)]
             ) from None

@@ -113,7 +113,10 @@ def refuse_older(agreements: Agreements, loaded: Mapping[str, Collection[str]]) 
 
 
 def _rank(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+    parts = [int(part) for part in version.split(".")]
+    while len(parts) > 1 and parts[-1] == 0:
+        parts.pop()
+    return tuple(parts)
 
 
 def check(folder: Path, vocabulary: Vocabulary, today: date) -> list[Mistake]:

@@ -36,6 +36,7 @@ from connectors.scalars import normalise, valid
 from connectors.standard import ALWAYS, Kind, Standard
 from portal.api.documents import Document
 from portal.errors import RequestError
+from portal.facts import own_fields
 from portal.model import Question
 
 #: Kinds without a section: selecting ``demographics`` asks them.
@@ -50,6 +51,8 @@ _UNUSABLE = frozenset({"Cc", "Cs", "Cn"})
 
 
 Place = tuple[str | int, ...]
+#: How the values of a type are written.
+_WRITTEN = {"PartialDate": "Write YYYY-MM-DD, YYYY-MM or YYYY.", "Date": "Write YYYY-MM-DD."}
 
 
 class Selected(msgspec.Struct, frozen=True):
@@ -124,7 +127,8 @@ def _type_at(type_: GraphQLType, path: Iterable[str | int]) -> GraphQLType:
 
 
 def _unfit(path: tuple[str | int, ...], type_: GraphQLType) -> RequestError:
-    return RequestError("CV418", f"The variable at {_dotted(path)} does not fit the type {type_}.", path=path)
+    hint = _WRITTEN.get(str(type_).rstrip("!"))
+    return RequestError("CV418", f"The variable at {_dotted(path)} does not fit the type {type_}.", path=path, hint=hint)
 
 
 def _dotted(path: Iterable[str | int]) -> str:
@@ -202,11 +206,11 @@ class _Walk:
         return {kind.name: _shown_first(kind) | self._fields(kind, records) for kind in self._standard.kinds.values() if kind.occurred}
 
     def demographics(self) -> Wanted | None:
-        """All fields of the kinds that say who a child is."""
+        """All fields of their own of the kinds that say who a child is."""
         if "demographics" not in self._view:
             return None
         kinds = self._standard.kinds
-        return {kind: frozenset(kinds[kind].fields) - ALWAYS for kind in DEMOGRAPHIC_KINDS if kind in kinds}
+        return {kind: own_fields(kinds[kind], self._standard) for kind in DEMOGRAPHIC_KINDS if kind in kinds}
 
     def _fields(self, kind: Kind, nodes: Iterable[FieldNode]) -> frozenset[str]:
         return (frozenset(self._under(kind.name, nodes)) & kind.fields.keys()) - ALWAYS

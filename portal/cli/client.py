@@ -15,6 +15,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=90)
 
 EXPLAIN = """query Explain($purpose: ID!, $role: ID, $agency: ID, $kinds: [String!]) {
   explain(purpose: $purpose, role: $role, agency: $agency, kinds: $kinds) { source kind field permitted clause reason nearest words }
+  purposes { id }
 }"""
 
 _FIXED = """fragment Told on Record { id kind tier contact held { field words } provenance { source agency retrievedAt } }
@@ -32,6 +33,7 @@ query ChildView($subject: SubjectInput!, $purpose: ID!, $reason: String) {
     warnings
     receipt { access log index leaf proof }
   }
+  purposes { id }
 }"""
 
 

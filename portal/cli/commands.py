@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec
@@ -56,7 +56,16 @@ def careful(command: Callable[_P, None]) -> Callable[_P, None]:
 _json = click.option("--json", "json", is_flag=True, help="Write JSON, for programs.")
 _folder = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 _url = click.option("--url", default=_DEMO_URL, show_default=True, help="Where the portal answers.")
-_token = click.option("--token", envvar="CHILDVIEW_TOKEN", required=True, help="The asker's token; better in CHILDVIEW_TOKEN.")
+
+
+def _needed(context: click.Context, option: click.Parameter, value: str | None) -> str:
+    """The token, or how to come by one."""
+    if not value:
+        raise click.UsageError("There is no token. Set CHILDVIEW_TOKEN; in the demo: export CHILDVIEW_TOKEN=$(childview token morag)")
+    return value
+
+
+_token = click.option("--token", envvar="CHILDVIEW_TOKEN", callback=_needed, help="The asker's token; better in CHILDVIEW_TOKEN.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,11 +83,9 @@ def main() -> None:
 def demo(once: bool, port: int, data: Path | None, state: Path | None) -> None:
     """Start six agencies and a portal, and show one child's view."""
     try:
-        code = asyncio.run(running.demo(once=once, port=port, data=data, state=state, console=Console()))
-    except KeyboardInterrupt:
-        click.echo("Stopped: the portal, the six agencies and the sign-in service.")
-        code = 0
-    sys.exit(code)
+        sys.exit(asyncio.run(running.demo(once=once, port=port, data=data, state=state, console=Console())))
+    except KeyboardInterrupt:  # before everything had started
+        click.echo("Stopped.", err=True)
 
 
 @main.command()
@@ -116,6 +123,7 @@ def query(**asked: Any) -> None:
     variables = {"subject": _subject(asked), "purpose": asked["purpose"], "reason": asked["reason"]}
     answer = client.ask(asked["url"], asked["token"], client.view_query(load_standard()), variables)
     view = _data(answer, "child", json=asked["json"])
+    _known_purpose(answer, asked["purpose"], json=asked["json"])
     if asked["json"]:
         click.echo(msgspec.json.format(msgspec.json.encode(view), indent=2).decode())
     else:
@@ -134,7 +142,12 @@ def query(**asked: Any) -> None:
 def explain(purpose: str, role: str | None, agency: str | None, kinds: tuple[str, ...], url: str, token: str, json: bool) -> None:
     """Show what a kind of person may see for a purpose, clause by clause. No child, no source is asked."""
     variables = {"purpose": purpose, "role": role, "agency": agency, "kinds": list(kinds) or None}
-    rulings = _data(client.ask(url, token, client.EXPLAIN, variables), "explain", json=json)
+    held = load_standard().kinds
+    if unknown := sorted(set(kinds) - held.keys()):
+        fail([_no_such("CV805", f"There is no record kind {unknown[0]!r}.", held)], json=json, code=2)
+    answer = client.ask(url, token, client.EXPLAIN, variables)
+    rulings = _data(answer, "explain", json=json)
+    _known_purpose(answer, purpose, json=json)
     if json:
         click.echo(msgspec.json.format(msgspec.json.encode(rulings), indent=2).decode())
         return
@@ -266,6 +279,17 @@ def _data(answer: client.Answer, root: str, *, json: bool) -> Any:
         return data
     errors = body.get("errors") or [{"message": f"The portal answered {answer.status}."}]
     fail([_mistake(error) for error in errors], json=json, code=1)
+
+
+def _known_purpose(answer: client.Answer, purpose: str, *, json: bool) -> None:
+    """A purpose nobody agreed on gives nothing: say that it is the purpose, and which there are."""
+    known = [each["id"] for each in answer.body["data"]["purposes"]]
+    if purpose not in known:
+        fail([_no_such("CV804", f"There is no purpose {purpose!r} here.", known)], json=json, code=1)
+
+
+def _no_such(id: str, message: str, known: Iterable[str]) -> Mistake:
+    return Mistake(id=id, message=message, hint=f"There are {', '.join(sorted(known))}.")
 
 
 def _mistake(error: dict[str, Any]) -> Mistake:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -27,6 +28,8 @@ from portal.cli import client, page
 from portal.demo import FEDERATION, PERSONAS, SUBJECT, demo_federation, issuer, mint
 from portal.federation import Federation, load_federation, state_folder
 from portal.gateway import open_portal
+
+log = structlog.get_logger("childview.portal")
 
 #: Who asks in the demonstration, and why.
 ASKER, PURPOSE = "morag", "child-protection"
@@ -74,9 +77,10 @@ async def serve(federation: Federation, state: Path | None, host: str, port: int
     report_to_stderr()
     kept = state_folder(federation.settings.portal.id, state)
     with _door(host, port) as door:
-        async with open_portal(federation, kept) as portal:
-            server = uvicorn.Server(_config(create_app(portal, introspection=introspection)))
-            await server.serve([door])
+        async with open_portal(federation, kept) as portal, _serving(create_app(portal, introspection=introspection), door):
+            log.info("portal answers", at=f"http://{host}:{door.getsockname()[1]}")
+            await _told_to_stop()
+    log.info("portal stopped")
 
 
 async def demo(*, once: bool, port: int, data: Path | None, state: Path | None, console: Console) -> int:
@@ -92,8 +96,8 @@ async def demo(*, once: bool, port: int, data: Path | None, state: Path | None, 
                 seen = await _show(url, agencies, console)
                 if once or not seen:
                     return 0 if seen else 1
-                _invite(url, kept, console)
-                await asyncio.Event().wait()  # until Ctrl-C, which uvicorn passes on when it has closed its door
+                _invite(url, kept, data, console)
+                await _told_to_stop()
     return 0
 
 
@@ -108,13 +112,13 @@ async def _show(url: str, agencies: Path, console: Console) -> bool:
     return True
 
 
-def _invite(url: str, kept: Path, console: Console) -> None:
+def _invite(url: str, kept: Path, data: Path | None, console: Console) -> None:
     """Say what can be tried, in lines that can be copied whole."""
-    childview = sys.argv[0]
+    childview, elsewhere = sys.argv[0], f" --data {data}" if data else ""
     asked = f"--given Jo --family Ash --born 2014-02-03 --number chi=0302140905 --postcode 'NS4 2QX' --purpose {PURPOSE}"
     lines = (
         f"\nThe portal answers at {url}/graphql (phone list: {url}/contacts). Ctrl-C stops everything. In another terminal:\n",
-        f"  export CHILDVIEW_TOKEN=$({childview} token {ASKER})",
+        f"  export CHILDVIEW_TOKEN=$({childview} token {ASKER}{elsewhere})",
         f"  {childview} query --url {url} {asked}",
         f"  {childview} log verify {kept / 'access.db'}",
     )
@@ -137,7 +141,7 @@ def _door(host: str, port: int) -> Iterator[socket.socket]:
 @asynccontextmanager
 async def _serving(app: Any, door: socket.socket) -> AsyncIterator[str]:
     """Serve within a block; the portal answers when the block begins."""
-    server = uvicorn.Server(_config(app))
+    server = _Server(_config(app))
     running = asyncio.create_task(server.serve([door]))
     try:
         while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn tells by a flag alone
@@ -146,6 +150,26 @@ async def _serving(app: Any, door: socket.socket) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await running
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to us: whoever starts it decides what has to end, and in which order."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _told_to_stop() -> None:
+    """Wait for SIGINT (Ctrl-C) or SIGTERM, even where the shell that started us would have us ignore them."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stop.set)
+    try:
+        await stop.wait()
+    finally:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(each)
 
 
 def _config(app: Any) -> uvicorn.Config:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ def light(section: str) -> str:
 class Came:
     """What the crowd was told: answers, what the unlucky got, and how many left before they were answered.
 
+    ``usual`` is how long a question has taken of late, in seconds: whoever leaves does so within that, fast machine or slow.
     ``statuses`` counts HTTP statuses by what was wanted. The answers themselves are kept unless ``keep`` is false.
     """
 
@@ -36,6 +38,7 @@ class Came:
     answers: list[Answered] = field(default_factory=list)
     failures: list[Answered] = field(default_factory=list)
     left: int = 0
+    usual: float = 0.3
     statuses: Counter[tuple[Job, int]] = field(default_factory=Counter)
 
     @property
@@ -83,11 +86,13 @@ async def _client(northshire: Northshire, jobs: Iterator[Job], chance: random.Ra
         if job == "failing":
             came.note(job, await northshire.ask("morag", subject | {"familyName": UNLUCKY}, query=query))
         elif job == "plain":
+            began = time.perf_counter()
             came.note(job, await northshire.ask(chance.choice(("morag", "ewan", "hamida", "tom")), subject, query=query))
+            came.usual += (time.perf_counter() - began - came.usual) / 10
         else:
             # The connection is dropped while the question is on its way, being asked, being written down, or just answered.
             try:
-                async with asyncio.timeout(chance.uniform(0, 0.3)):
+                async with asyncio.timeout(chance.uniform(0, came.usual)):
                     came.note(job, await northshire.ask("morag", subject, query=query))
             except TimeoutError:
                 came.left += 1

@@ -168,3 +168,45 @@ def _unused_chi(northshire: Northshire) -> str:
 
     taken = {child.chi for child in northshire.demo.world.children}
     return next(chi for n in range(10_000) if valid("chi", chi := f"220816{n:04}") and chi not in taken)
+
+
+async def test_who_shares_a_name_and_a_birthday_is_never_put_into_one_view_with_the_other(northshire: Northshire) -> None:
+    """Jack's names and home with the other Jack's number: either was mistyped."""
+    one, other = northshire.child("jack-a"), northshire.child("jack-b")
+    answered = await northshire.ask("ewan", typed(one, number=False) | {"identifiers": [{"system": "chi", "value": other.chi}]})
+
+    assert other.home.postcode.encode() not in answered.raw
+    assert other.home.line.encode() not in answered.raw
+
+
+async def test_a_number_of_the_schools_own_beside_a_wrong_one_tells_nothing_of_a_hidden_child(northshire: Northshire) -> None:
+    morven = northshire.child("morven")
+    for thin in ({"familyName": morven.family_name}, {"birthDate": morven.birth_date.isoformat()}):
+        numbers = [{"system": "nhs_number", "value": "9990000018"}, {"system": "scn", "value": morven.scn}]
+        known = await northshire.ask("morag", thin | {"identifiers": numbers})
+        unknown = await northshire.ask("morag", thin | {"identifiers": [numbers[0], {"system": "scn", "value": "117999999"}]})
+
+        assert without_receipt_and_times(known) == without_receipt_and_times(unknown)
+
+
+async def test_another_childs_number_beside_ones_own_does_not_hide_an_ordinary_child(northshire: Northshire) -> None:
+    subject = typed(northshire.child("jo"))
+    answered = await northshire.ask(
+        "morag", subject | {"identifiers": [*subject["identifiers"], {"system": "chi", "value": northshire.child("morven").chi}]}
+    )
+
+    assert "ANSWERED" in answered.states.values()
+
+
+@pytest.mark.parametrize("slip", [{"birthDate": "2014-02-04"}, {"familyName": "Asch"}, {"givenName": "Joe"}])
+async def test_a_slip_beside_the_right_number_never_reads_as_nothing_known(northshire: Northshire, slip: dict[str, str]) -> None:
+    answered = await northshire.ask("morag", typed(northshire.child("jo")) | slip)
+
+    assert answered.states["northshire-nhs"] == "AMBIGUOUS"
+
+
+async def test_a_hyphen_more_or_less_keeps_no_ordinary_child_from_being_found(northshire: Northshire) -> None:
+    for name in ("MacLeod-Ross", "Macleod Ross"):
+        answered = await northshire.ask("morag", typed(northshire.child("ella"), number=False) | {"familyName": name})
+
+        assert answered.states["northshire-nhs"] == "ANSWERED"

@@ -23,6 +23,7 @@ from portal.api.documents import (
 )
 from portal.api.selection import question, select, subject
 from portal.errors import RequestError
+from portal.facts import own_fields
 from portal.model import Question
 from tests.portal.entrance import JO, schema, standard
 
@@ -126,7 +127,7 @@ def test_chronology_and_section_are_asked_together() -> None:
 
 def test_demographics_ask_for_all_that_says_who_a_child_is() -> None:
     got = asked("demographics { everySourceAnswered }")
-    assert got.wanted == {kind: frozenset(standard().kinds[kind].fields) - ALWAYS for kind in ("PersonDetails", "Identifier")}
+    assert got.wanted == {kind: own_fields(standard().kinds[kind], standard()) for kind in ("PersonDetails", "Identifier")}
     assert got.demographics
 
 

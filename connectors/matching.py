@@ -60,10 +60,18 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         return names and self.postcode and not self.contradicted
 
     @property
-    def possible(self) -> bool:
+    def alike(self) -> bool:
+        return self.family_name == self.birth_date == "same"
+
+    @property
+    def slip(self) -> bool:
+        """A number agrees, and one detail alone differs from it."""
         details = (self.family_name, self.birth_date, self.given_name)
-        slip = self.identifier is not None and details.count("differs") == 1 and "same" in details[:2]
-        return self.family_name == self.birth_date == "same" or slip
+        return self.identifier is not None and details.count("differs") == 1 and "same" in details[:2]
+
+    @property
+    def possible(self) -> bool:
+        return self.alike or self.slip
 
     @property
     def namesake(self) -> bool:

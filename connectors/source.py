@@ -38,7 +38,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Who a source thinks this is: an accepted person, or why there is none; and, apart from that, the shields it found.
 
     ``orders_known`` is False when its orders could not be read. ``on_place`` says that the match rests on the postcode, ``crowded`` that
-    more persons were found than were seen, and their shields. ``excused``: see ``Shielded``.
+    more persons were found than were seen, and their shields. ``excused``: see ``Shielded``. ``slip`` are the systems of the numbers on
+    which alone it rests that somebody here may be the child.
     """
 
     state: FindState
@@ -49,6 +50,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     on_place: bool = False
     crowded: bool = False
     excused: tuple[Identifier, ...] = ()
+    slip: frozenset[str] = frozenset()
 
 
 class KindAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,7 +260,11 @@ def _finding(subject: Subject, persons: Sequence[Person]) -> Finding:
     for found, person in ranked:
         if found.band == "LINK":
             return Finding(state="FOUND", person=person, match=found, on_place=not compare(subject, person).by_identifier)
-    return Finding(state="AMBIGUOUS", match=ranked[0][0]) if ranked else Finding(state="NOTHING_TO_SHOW")
+    if not ranked:
+        return Finding(state="NOTHING_TO_SHOW")
+    compared = [compare(subject, person) for _, person in ranked]
+    slips = frozenset(each.identifier for each in compared if each.identifier) if not any(each.alike for each in compared) else frozenset()
+    return Finding(state="AMBIGUOUS", match=ranked[0][0], slip=slips)
 
 
 async def _generator(stream: AsyncIterator[Record]) -> AsyncGenerator[Record, None]:

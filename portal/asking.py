@@ -171,6 +171,15 @@ class Asking:
     def _patience(self, source: str) -> float:
         return min(self._sources[source].settings.deadline, self._budget)
 
+    def _guarded_by(self, systems: frozenset[str]) -> bool:
+        """Whether every shield source can be searched by the numbers of these systems that were typed.
+
+        Where one cannot, a hint that rests on such a number could be a hint at a hidden child.
+        """
+        numbers = [number for number in self._plan.question.subject.identifiers if number.system in systems]
+        guards = [self._sources[source] for source in self._plan.guards]
+        return all(guard.can_find(Subject(identifiers=(number,))) for guard in guards for number in numbers)
+
     def _outcome(self, ruling: Ruling) -> Outcome:
         source = self._sources[ruling.source]
         blank = Outcome(source=ruling.source, kind=ruling.kind, state="FAILED", seconds=self._patience(ruling.source))
@@ -182,7 +191,9 @@ class Asking:
         finding = find.result()
         blank = msgspec.structs.replace(blank, crowded=finding.crowded)
         if finding.person is None:
-            state = "NOTHING_TO_SHOW" if finding.state == "FOUND" else finding.state
+            if finding.slip and not self._guarded_by(finding.slip):
+                return msgspec.structs.replace(blank, state="NOTHING_TO_SHOW", reason="match-too-weak")
+            state: OutcomeState = "NOTHING_TO_SHOW" if finding.state == "FOUND" else finding.state
             return msgspec.structs.replace(blank, state=state, match=finding.match)
         known = msgspec.structs.replace(blank, found=True, match=finding.match, on_place=finding.on_place)
         if not _spoke(fetch):

@@ -210,3 +210,13 @@ async def test_a_hyphen_more_or_less_keeps_no_ordinary_child_from_being_found(no
         answered = await northshire.ask("morag", typed(northshire.child("ella"), number=False) | {"familyName": name})
 
         assert answered.states["northshire-nhs"] == "ANSWERED"
+
+
+@pytest.mark.parametrize("slip", [{"familyName": "Hereabouts"}, {"birthDate": "2016-08-22"}])
+async def test_a_slip_beside_the_schools_own_number_does_not_hint_at_a_hidden_child(northshire: Northshire, slip: dict[str, str]) -> None:
+    morven = northshire.child("morven")
+    typed_wrong = typed(morven, number=False) | slip
+    known = await northshire.ask("morag", typed_wrong | {"identifiers": [{"system": "scn", "value": morven.scn}]})
+    unknown = await northshire.ask("morag", typed_wrong | {"identifiers": [{"system": "scn", "value": "117999999"}]})
+
+    assert without_receipt_and_times(known) == without_receipt_and_times(unknown)

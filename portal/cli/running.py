@@ -98,6 +98,7 @@ async def demo(*, once: bool, port: int, data: Path | None, state: Path | None, 
                     return 0 if seen else 1
                 _invite(url, kept, data, console)
                 await _told_to_stop()
+    console.print("Stopped: the portal, the six agencies and the sign-in service.")
     return 0
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -128,3 +132,18 @@ def test_a_persona_nobody_invented_is_refused_with_those_there_are(tmp_path: Pat
 
     assert done.exit_code == 2
     assert "morag" in done.stderr
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_ends_in_order_when_told_to_even_where_it_was_started_in_the_background(tmp_path: Path, sent: signal.Signals) -> None:
+    """A shell that is no terminal starts what it puts into the background with SIGINT ignored."""
+    folders = ["--data", str(tmp_path / "d"), "--state", str(tmp_path / "s")]
+    command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-m", "portal.cli.commands", "demo", "--port", "0", *folders]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        next(line for line in running.stdout if "log verify" in line)
+        time.sleep(0.5)
+        running.send_signal(sent)
+        told = running.stdout.read()
+
+    assert (running.returncode, "Stopped:" in told) == (0, True)

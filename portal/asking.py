@@ -18,7 +18,7 @@ import structlog
 from connectors import Ask, Asker, Person, Subject
 from connectors.connector import Shield
 from connectors.errors import Misconfigured, Refused, SourceError, Unavailable
-from connectors.matching import compare, confirmed
+from connectors.matching import Match, compare, confirmed
 from connectors.release import KindRule
 from connectors.source import Finding, KindAnswer, Source
 from portal.accesslog import Access
@@ -225,7 +225,8 @@ def _spoke(task: asyncio.Task[Any]) -> bool:
 def _answered(known: Outcome, answer: KindAnswer | None) -> Outcome:
     if answer is None:
         # Nothing was asked for: whoever this is, nobody is certain. What a shield makes of that is settled later.
-        return msgspec.structs.replace(known, state="AMBIGUOUS")
+        possible = known.match and Match("POSSIBLE", known.match.evidence)
+        return msgspec.structs.replace(known, state="AMBIGUOUS", match=possible)
     reason = ",".join(answer.reasons) or None
     # Known here without such records, and known with hidden ones: the same words for both.
     whole: OutcomeState = "ANSWERED" if answer.records else "NOTHING_TO_SHOW"

@@ -18,7 +18,9 @@ from connectors.settings import Document, collect, read
 from connectors.standard import Standard
 from portal.accesslog import LogSettings
 from portal.agreements import Agreements, SourceFacts, Vocabulary, load_agreements
+from portal.agreements.keys import PublicKey, SucceedingKey
 from portal.issuers import IssuerSettings, production_mistakes
+from portal.model import Jurisdiction
 
 AgencyType = Literal["school", "health", "social-work", "police", "fire", "third-sector", "housing", "other"]
 Id = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -37,12 +39,17 @@ MASKS: dict[AgencyType, str] = {
 
 
 class PortalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who runs the portal. ``budget`` is seconds for one question, ``shield_wait`` seconds for the shield sources' finds."""
+    """Who runs the portal. ``budget`` is seconds for one question, ``shield_wait`` seconds for the shield sources' finds.
+
+    ``voucher_wait`` is seconds for those who vouch. ``jurisdiction`` says whose law decides when a young person speaks for themselves.
+    """
 
     id: Id
     name: str
     budget: Annotated[float, msgspec.Meta(gt=0, le=60)] = 8.0
     shield_wait: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.7
+    voucher_wait: Annotated[float, msgspec.Meta(gt=0, le=30)] = 2.0
+    jurisdiction: Jurisdiction = "scotland"
     standard: str = "1.0"
 
 
@@ -54,7 +61,34 @@ class Agency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     out_of_hours: str | None = None
     privacy_officer: str | None = None
     type: AgencyType = "other"
-    keys: dict[str, Annotated[str, msgspec.Meta(pattern="^ed25519:[A-Za-z0-9+/]{43}=$")]] = msgspec.field(default_factory=dict)
+    keys: dict[str, PublicKey | SucceedingKey] = msgspec.field(default_factory=dict)
+
+
+class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where consents, objections, reviews and alerts are kept; ``recorders`` are the roles that may write consents and objections down."""
+
+    url: str = "sqlite:registry.db"
+    recorders: tuple[Id, ...] = ()
+
+
+class BreakGlassSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``reasons`` (id -> words) for which the glass may be broken, ``reviewers`` the roles that review it at the source's agency.
+
+    ``fresh`` is in seconds: so long ago at most must the person have signed in. ``review_days`` are working days.
+    """
+
+    reasons: dict[Id, str]
+    reviewers: tuple[Id, ...]
+    fresh: Annotated[int, msgspec.Meta(ge=30, le=3600)] = 300
+    review_days: Annotated[int, msgspec.Meta(ge=1, le=20)] = 2
+
+
+class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How alerts leave. ``file`` takes a copy of every one (one JSON object a line); ``smtp`` is ``smtp://`` or ``smtps://host:port``."""
+
+    file: str | None = "alerts.jsonl"
+    smtp: str | None = None
+    sender: str | None = None
 
 
 class FederationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +102,9 @@ class FederationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     issuers: list[IssuerSettings]
     sensitive_services: tuple[str, ...] = ()
     shield_sources: tuple[str, ...] = ()
+    registry: RegistrySettings = RegistrySettings()
+    break_glass: BreakGlassSettings | None = None
+    alerts: AlertSettings = AlertSettings()
 
 
 class Federation(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,11 +232,19 @@ def _vocabulary(settings: FederationSettings, standard: Standard, declared: Mapp
     return Vocabulary(
         federation=settings.portal.id,
         standard=standard,
-        agencies={id: agency.keys for id, agency in settings.agencies.items()},
+        agencies={id: _keys(agency) for id, agency in settings.agencies.items()},
         roles=frozenset(settings.roles),
         purposes=frozenset(settings.purposes),
         sensitive_services=frozenset(settings.sensitive_services),
         sources={
-            each.id: SourceFacts(agency=each.settings.agency, kinds=frozenset(each.connector.provided())) for each in declared.values()
+            each.id: SourceFacts(each.settings.agency, frozenset(each.connector.provided()), each.settings.tier)
+            for each in declared.values()
         },
+        jurisdiction=settings.portal.jurisdiction,
+        assurance=frozenset(level for issuer in settings.issuers for level in issuer.assurance),
+        glass_reasons=frozenset(settings.break_glass.reasons) if settings.break_glass else frozenset(),
     )
+
+
+def _keys(agency: Agency) -> dict[str, str]:
+    return {id: key if isinstance(key, str) else key.key for id, key in agency.keys.items()}

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from connectors import Identifier, Subject
+from connectors import Identifier, Person, Subject
 from connectors.connector import Shield
 from connectors.matching import Match, MatchBand
 from connectors.standard import Held, Provenance
@@ -21,16 +21,34 @@ OutcomeState = Literal[
     "CONSENT_NEEDED", "REFUSED", "TIMED_OUT", "UNAVAILABLE", "FAILED", "OUT_OF_COVERAGE", "PENDING",
 ]  # fmt: skip
 Tier = Literal["T1", "T2", "T3", "T4", "T5"]
+#: Who says that practitioner and child have to do with each other, strongest first: an agency other than the asker's, the asker's own,
+#: or nobody but the asker.
+Voucher = Literal["other-agency", "own-agency", "declared"]
+#: The weakest voucher a clause takes; ``none``: it asks for no relationship.
+Relationship = Literal["none", "declared", "own-agency", "other-agency"]
+#: Who has spoken about a child's data. Two parents are two parties.
+Party = Literal["YOUNG_PERSON", "MOTHER", "FATHER", "GUARDIAN", "OTHER"]
+#: Whose law says when a young person decides for themselves.
+Jurisdiction = Literal["scotland", "england", "wales", "northern-ireland"]
+#: What the asker says of the family: told, not told, not told yet (the standard's FamilyInformed).
+Informed = Literal["YES", "NO", "NOT_YET", "OTHER"]
 
 
 class Practitioner(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, for which agency, in which roles; ``assurance`` is the issuer's ``acr``."""
+    """Who asks, for which agency, in which roles; ``assurance`` is the issuer's ``acr``.
+
+    ``assured`` are the issuer's levels up to and including that one. ``signed_in`` is when the person last signed in, ``session`` an
+    opaque digest of that sign-in; None when the token does not say.
+    """
 
     issuer: str
     person: str
     agency: str
     roles: tuple[str, ...]
     assurance: str | None = None
+    assured: tuple[str, ...] = ()
+    signed_in: datetime | None = None
+    session: str | None = None
 
     @property
     def key(self) -> str:
@@ -38,11 +56,19 @@ class Practitioner(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.issuer}|{self.person}"
 
 
+class BreakGlass(msgspec.Struct, frozen=True):
+    """Asking for more than the agreements ordinarily give: one of the federation's reasons, and words."""
+
+    reason: str
+    words: str
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked: a child, a purpose, and the record kinds and fields selected.
 
     ``wanted`` maps kind to the fields selected. ``sections`` are the kinds whose section is selected; ``chronology`` and
-    ``demographics`` say whether these were. ``document`` is the SHA-256 of the query text, in hex.
+    ``demographics`` say whether these were. ``document`` is the SHA-256 of the query text, in hex. ``declared``: the asker says that
+    they work with this child. ``informed``: what the asker says of whether the family has been told.
     """
 
     subject: Subject
@@ -53,6 +79,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     chronology: bool
     demographics: bool
     document: str
+    break_glass: BreakGlass | None = None
+    declared: bool = False
+    informed: Informed | None = None
 
 
 class PlannedAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +115,8 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided for one (source, kind): permitted under a clause, or denied for a reason with the nearest clause.
 
     ``fields`` are those both wanted and permitted. ``ceiling`` is the highest tier whose content is shown, ``existence`` the highest
-    of which it is shown that a record exists. ``state`` is the outcome when nothing is asked, else None.
+    of which it is shown that a record exists. ``state`` is the outcome when nothing is asked, else None. A no that rests on this child
+    (``reason`` objection, relationship, ages) has the state NOTHING_TO_SHOW, and ``nearest`` the clause that any child is shown there.
     """
 
     source: str
@@ -103,6 +133,20 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """The ``sensitive_services`` that count: those signed and today's."""
     place: bool = False
     """The clause gives at least one ``@location`` field of this kind, selected or not."""
+    relationship: Relationship = "none"
+    """The weakest voucher the clause takes. Until the vouchers have spoken, the ruling supposes that one will."""
+    consent: str | None = None
+    """What the registry says where the clause rests on consent: ``given@2``, ``refused@1``, ``withdrawn@3`` or ``not_sought``."""
+    since: date | None = None
+    """The clause's history window: records that may be older are not shown."""
+    handling: bool = False
+    """The clause carries the condition under which police may share (``conditions.handling``)."""
+    broken: bool = False
+    """The clause is one that only breaking the glass opens."""
+    duties: tuple[str, ...] = ()
+    """What whoever is shown this must do, in words."""
+    notify: tuple[str, ...] = ()
+    """The agencies that are told that this was shown: that it was, not of whom."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +155,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     ``place`` says whether anything ``@location`` may be shown; ``hidden`` that an IDENTITY shield binds the view; ``veiled`` that a hidden
     child is like this one, so that nothing may hint at who else is. ``guarded``: a LOCATION shield binds, so that no answer may rest on a
     postcode typed. ``unsure``: a shield source may have looked for somebody else than the others found, so that nobody is certain.
-    ``warnings`` are words about agreements past their review date, shown on the view.
+    ``warnings`` are words about agreements past their review date, shown on the view; ``duties`` what comes with what is shown.
+    ``voucher`` is the strongest who has vouched, None when nobody has or nobody was asked.
     """
 
     at: datetime
@@ -123,6 +168,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     guarded: bool = False
     unsure: bool = False
     warnings: tuple[str, ...] = ()
+    duties: tuple[str, ...] = ()
+    voucher: Voucher | None = None
 
     @property
     def permitted(self) -> tuple[Ruling, ...]:
@@ -132,13 +179,52 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What the finds have said: the shields that bind, and whether a shield source is silent.
 
-    ``veiled`` and ``unsure`` as in ``Decision``.
+    ``veiled`` and ``unsure`` as in ``Decision``. ``persons`` are those accepted so far, by source. ``vouched`` are the vouchers that said
+    yes, None when none was asked; ``mute`` says that one of those asked has not spoken.
     """
 
     shields: frozenset[Shield] = frozenset()
     silent: bool = True
     veiled: bool = False
     unsure: bool = False
+    persons: Mapping[str, Person] = msgspec.field(default_factory=dict)
+    vouched: frozenset[Voucher] | None = None
+    mute: bool = False
+
+
+class Understanding(msgspec.Struct, frozen=True, kw_only=True):
+    """A dated finding, by somebody competent, on whether the young person understands what is asked."""
+
+    understands: bool
+    on: date
+    by: str
+
+
+class Responsibility(msgspec.Struct, frozen=True, kw_only=True):
+    """What an adult's parental responsibility rests on, as recorded; a court order can end it."""
+
+    rests_on: str
+    on: date
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of what one party said about one agreement, or one clause of it (``clause`` None: all of it).
+
+    ``state`` of a consent: given, refused, withdrawn; of an objection: raised, withdrawn. ``told`` is the SHA-256, in hex, of the clause's
+    ``In short:`` sentence as it was told. ``id`` names the chain of versions, never a child; ``at`` is aware.
+    """
+
+    id: str
+    version: int
+    what: Literal["consent", "objection"]
+    state: Literal["given", "refused", "withdrawn", "raised"]
+    agreement: str
+    clause: int | None
+    party: Party
+    at: datetime
+    told: str | None = None
+    understanding: Understanding | None = None
+    responsibility: Responsibility | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +247,7 @@ class LoggedOutcome(msgspec.Struct, frozen=True, kw_only=True):
     clause: str | None = None
     reason: str | None = None
     band: MatchBand | None = None
+    consent: str | None = None
 
 
 class MatchedIdentifier(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,11 +267,15 @@ class ReleasedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the log needs to know of a view: outcomes, matched identifiers, released records. Never projected to GraphQL."""
+    """What the log needs to know of a view: outcomes, matched identifiers, released records. Never projected to GraphQL.
+
+    ``voucher``: who vouched, where something released rests on a relationship.
+    """
 
     outcomes: tuple[LoggedOutcome, ...]
     matched: tuple[MatchedIdentifier, ...]
     released: tuple[ReleasedRecord, ...]
+    voucher: Voucher | None = None
 
 
 class KindOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,7 +359,10 @@ class Chronology(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChildView(msgspec.Struct, frozen=True, kw_only=True):
-    """One child as the permitted agencies answered: what GraphQL projects. ``sections`` are keyed by the section's field name."""
+    """One child as the permitted agencies answered: what GraphQL projects. ``sections`` are keyed by the section's field name.
+
+    ``offersDeclared``: no agency could say whether the asker works with this child; asking again with ``declared`` and a reason may help.
+    """
 
     everySourceAnswered: bool
     purpose: str
@@ -282,3 +376,19 @@ class ChildView(msgspec.Struct, frozen=True, kw_only=True):
     receipt: Receipt | None = None
     candidates: tuple[msgspec.Struct, ...] = ()
     warnings: tuple[str, ...] = ()
+    duties: tuple[str, ...] = ()
+    offersDeclared: bool = False
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of this child and this asking beyond the agreements: first from what was typed, then from what was matched.
+
+    ``births`` are PartialDates, every one of which may be the child's birth date. ``recorded`` are the registry's entries about this child,
+    ``readable`` whether the registry could be read. ``vouched`` and ``mute`` as in ``Found``.
+    """
+
+    births: tuple[str, ...] = ()
+    recorded: tuple[Entry, ...] = ()
+    readable: bool = True
+    vouched: frozenset[Voucher] | None = None
+    mute: bool = False

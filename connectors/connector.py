@@ -50,7 +50,11 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """A source's own idea of somebody. ``id`` is the source's; ``cleared`` lists ``issuer|person`` to whom the shield does not apply."""
+    """A source's own idea of somebody. ``id`` is the source's; ``cleared`` lists ``issuer|person`` to whom the shield does not apply.
+
+    ``workers`` lists ``issuer|person`` of those who work with the child. It answers one question, whether the asker is among them, and
+    goes no further.
+    """
 
     id: str
     given_name: str | None = None
@@ -67,6 +71,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     parents: tuple[str, ...] = ()
     shield: Shield | None = None
     cleared: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
 
 
 class Asker(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,11 +128,14 @@ class Connector:
 
     Neither catch ``CancelledError`` nor shield: deadlines are the portal's. Yield as you go; the portal closes
     the generator at ``ask.limit``. Raise ``Unavailable``, ``Refused`` or ``Misconfigured``; anything else is a bug.
+
+    Set ``vouches`` where your persons name their ``workers``: agreements may then rest on your word that somebody works with a child.
     """
 
     sdk: ClassVar[int] = 1
     contact: str = ""
     finds_by: frozenset[str] = frozenset()
+    vouches: bool = False
 
     async def open(self) -> None:
         """Pools and tokens. Called once, before anything else."""

@@ -12,12 +12,12 @@ from connectors.connector import Address, Identifier, Person, Shield
 from connectors.errors import Mistake
 from connectors.mapping import Reading, path
 from connectors.parameters import COMMON_SYSTEMS
-from connectors.people import cleared_of, person_rule, shield_of
+from connectors.people import cleared_of, person_rule, shield_of, workers_of
 from connectors.scalars import normalise
 from connectors.settings import Document
 
 #: What a file may say about persons; a Patient's names, dates, addresses and phones are read without being told.
-OWN_KEYS = ("identifiers", "shield", "cleared", "school")
+OWN_KEYS = ("identifiers", "shield", "cleared", "workers", "school")
 #: HL7 Confidentiality, under its present and its earlier address: how a national demographic service marks a person whose place must not
 #: be told, or who is protected altogether. A code that is neither of these nor known to be harmless is the strongest.
 _CONFIDENTIALITY = "v3-Confidentiality"
@@ -133,6 +133,7 @@ class PatientTable(msgspec.Struct, frozen=True):
             parents=tuple(_said(each.name) for each in patient.contact if each.name and _said(each.name) and _is_parent(each)),
             shield=self._shield(patient, resource),
             cleared=cleared_of(self.source, self.readings["cleared"](resource)) if "cleared" in self.readings else (),
+            workers=workers_of(self.source, self.readings["workers"](resource)) if "workers" in self.readings else (),
         )
 
     def numbers(self, person: Person) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ log = structlog.get_logger("childview.source")
 
 TEXTS = ("given_name", "middle_names", "family_name", "former_family_name", "sex", "postcode", "school")
 LISTS = ("phones", "parents", "addresses")
-KEYS = ("id", *TEXTS, "birth_date", *LISTS, "identifiers", "shield", "cleared")
+KEYS = ("id", *TEXTS, "birth_date", *LISTS, "identifiers", "shield", "cleared", "workers")
 _SHIELDS = ("LOCATION", "IDENTITY")
 
 
@@ -46,6 +46,7 @@ class PersonTable(msgspec.Struct, frozen=True):
             identifiers=self._identifiers(row),
             shield=shield_of(self.source, read.get("shield")),
             cleared=cleared_of(self.source, read.get("cleared")),
+            workers=workers_of(self.source, read.get("workers")),
             **{name: self._text(name, read.get(name)) for name in TEXTS},
         )
 
@@ -169,13 +170,26 @@ def shield_of(source: str, value: Any) -> Shield | None:
 
 def cleared_of(source: str, value: Any) -> tuple[str, ...]:
     """The ``issuer|person`` to whom a shield does not apply, from a JSON list or its text. One that cannot be read clears nobody."""
+    listed = _named_people(value)
+    if listed is None:
+        log.error("clearances not understood", source=source, why="person.cleared is not a JSON list of texts")
+    return listed or ()
+
+
+def workers_of(source: str, value: Any) -> tuple[str, ...]:
+    """The ``issuer|person`` who work with a child, from a JSON list or its text. One that cannot be read vouches for nobody."""
+    listed = _named_people(value)
+    if listed is None:
+        log.error("workers not understood", source=source, why="person.workers is not a JSON list of texts")
+    return listed or ()
+
+
+def _named_people(value: Any) -> tuple[str, ...] | None:
+    """The people of a JSON list; an absent list names nobody. None when it cannot be read."""
     listed = CONVERTERS["json"](value) if isinstance(value, str | bytes) else value
     if listed is None:
         return ()
-    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
-        log.error("clearances not understood", source=source, why="person.cleared is not a JSON list of texts")
-        return ()
-    return tuple(listed)
+    return tuple(listed) if isinstance(listed, list) and all(isinstance(each, str) for each in listed) else None
 
 
 def join(persons: Iterable[Person]) -> list[Person]:
@@ -188,7 +202,10 @@ def join(persons: Iterable[Person]) -> list[Person]:
 
 
 def _together(first: Person, second: Person) -> Person:
-    """Two rows of one person. Of two shields the stronger holds, and only those are cleared whom both rows clear."""
+    """Two rows of one person. Of two shields the stronger holds; cleared, and vouched for, are only those whom both rows name.
+
+    Each opens records, and two rows that disagree are no ground to open any.
+    """
     moved = () if second.postcode in (None, first.postcode) or first.postcode is None else (Address(postcode=second.postcode),)
     return Person(
         id=first.id,
@@ -199,6 +216,7 @@ def _together(first: Person, second: Person) -> Person:
         identifiers=_union(first.identifiers, second.identifiers),
         shield=_stronger(first.shield, second.shield),
         cleared=tuple(each for each in first.cleared if each in second.cleared),
+        workers=tuple(each for each in first.workers if each in second.workers),
         **{name: getattr(first, name) or getattr(second, name) for name in TEXTS},
     )
 

@@ -75,6 +75,7 @@ class Reader(Connector, Generic[_Find, _Provide]):
         systems = {self.vocabulary.systems.get(name) for search in self.searches for name in search.parameters} - {None}
         by_name = any({"family_name", "birth_date"} & set(search.parameters) for search in self.searches)
         self.finds_by = frozenset({*(str(system) for system in systems), *(["demographics"] if by_name else [])})
+        self.vouches = "workers" in document.raw.get("person", {})
 
     # What a reader adds.
 
@@ -299,8 +300,8 @@ def _tables(document: Document, table: str, id: str) -> tuple[dict[str, Any], li
     if isinstance(raw, dict) and raw:
         return raw, []
     person = document.raw.get("person")
-    if table == "provide" and isinstance(person, dict) and "shield" in person and raw in (None, {}):
-        return {}, []  # a list of shields and nothing else is a source worth having
+    if table == "provide" and isinstance(person, dict) and {"shield", "workers"} & person.keys() and raw in (None, {}):
+        return {}, []  # a list of shields, or of who works with whom, and nothing else is a source worth having
     hint = "Write find.<label> = { ... }." if table == "find" else "Write provide.<Kind> = { ... }."
     return {}, [document.mistake(id, f"there is no table {table!r}: nothing could be asked.", table, hint=hint)]
 

@@ -31,13 +31,21 @@ _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 
 
 class KindRule(msgspec.Struct, frozen=True, kw_only=True):
-    """What may leave of one kind: fields wanted, fields permitted, and the highest tiers shown."""
+    """What may leave of one kind: fields wanted, fields permitted, and the highest tiers shown.
+
+    ``since`` is the first day of the clause's window: a record that may be older stays. ``handling`` says that the clause carries the
+    condition under which the police share. ``tier`` and ``police`` are what was signed of the source: floors, which only ever withhold.
+    """
 
     wanted: frozenset[str]
     permitted: frozenset[str]
     ceiling: str
     existence: str
     sensitive: frozenset[str] = frozenset()
+    since: date | None = None
+    handling: bool = False
+    tier: str | None = None
+    police: bool = False
 
 
 class SourceRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,21 +74,19 @@ def withheld(kind: Kind, fields: Mapping[str, Any], rule: KindRule, source: Sour
         return "retention"
     if fields.get("thirdParty") == "INFORMANT":
         return "informant"
-    code = fields.get("handlingCode")
-    if code != "MAY_BE_SHARED" and (code is not None or source.police or kind.name == "PoliceEvent"):
+    if not _handled(kind, fields.get("handlingCode"), rule, source):
         return "handling"
+    if rule.since and _may_be_older(fields.get("occurredOn"), rule.since):
+        return "history"
     tier = record_tier(kind, fields, rule, source)
     return "tier" if tier == "T5" or tier > rule.existence else None
 
 
 def record_tier(kind: Kind, fields: Mapping[str, Any], rule: KindRule, source: SourceRule) -> str:
-    """The highest tier that the schema, the source, the record and the list of sensitive services give."""
-    said = fields.get("tier")
-    # A tier nobody knows is the most careful one.
-    own = said if said in TIERS else "T1" if said is None else "T5"
+    """The highest tier that the schema, the source, what was signed of it, the record and the list of sensitive services give."""
     services = [source.service, *(fields.get(name) for name in _NAMING_SERVICE)]
-    lifted = "T4" if any(_is_sensitive(service, rule.sensitive) for service in services) else "T1"
-    return max(kind.tier, source.tier or "T1", own, lifted)
+    lifted = "T4" if any(is_sensitive(service, rule.sensitive) for service in services) else "T1"
+    return max(kind.tier, lifted, *(_level(said) for said in (source.tier, rule.tier, fields.get("tier"))))
 
 
 def release(
@@ -126,6 +132,32 @@ def without_place(
     return msgspec.structs.replace(record, **taken, held=tuple(held))
 
 
+def _level(said: Any) -> str:
+    """A tier as somebody gave it: none lifts nothing, and one nobody knows is the most careful one."""
+    return "T1" if said is None else said if said in TIERS else "T5"
+
+
+def _handled(kind: Kind, code: Any, rule: KindRule, source: SourceRule) -> bool:
+    """Whether the police let it go: not without a code that says so, and under a condition only where the clause carries it."""
+    if code is None:
+        return not (source.police or rule.police or kind.name == "PoliceEvent")
+    return code == "MAY_BE_SHARED" or (rule.handling and code == "MAY_BE_SHARED_UNDER_CONDITION")
+
+
+def _may_be_older(on: Any, since: date) -> bool:
+    """Whether a record may be from before a window: by the first day its date can mean, and always where it has none.
+
+    One that cannot be read is left to validation, which sets the record aside and counts it.
+    """
+    if on is None:
+        return True
+    try:
+        first = f"{CHECKERS['PartialDate'](str(on)[:10])}-01-01"[:10]
+    except ValueError:
+        return False
+    return first < since.isoformat()
+
+
 def _held_words(field: Field, value: Any, rule: KindRule, place: bool, checked: bool, future: bool) -> str | None:
     if field.location and not (place and field.name in rule.permitted):
         return HELD_PLACE
@@ -147,7 +179,7 @@ def _ordinary(value: Any, rule: KindRule) -> Any:
 
 
 def _names_sensitive(inner: msgspec.Struct, sensitive: Iterable[str]) -> bool:
-    return any(_is_sensitive(getattr(inner, name, None), sensitive) for name in _NAMING_SERVICE)
+    return any(is_sensitive(getattr(inner, name, None), sensitive) for name in _NAMING_SERVICE)
 
 
 def _pruned(field: Field, value: Any, standard: Standard, place: bool, checked: bool, held: list[Held], ceiling: str) -> Any:
@@ -186,10 +218,10 @@ def _nested_words(field: Field, place: bool, checked: bool, ceiling: str) -> str
     return HELD_TEXT if field.free_text and not checked else None
 
 
-def _is_sensitive(service: Any, sensitive: Iterable[str]) -> bool:
+def is_sensitive(service: Any, sensitive: Iterable[str]) -> bool:
     """Whether words name a listed service, however they are joined: "Sexual Health (north)", "sexualhealth", "SEXUAL_HEALTH"."""
     if isinstance(service, (list, tuple)):
-        return any(_is_sensitive(each, sensitive) for each in service)
+        return any(is_sensitive(each, sensitive) for each in service)
     if not isinstance(service, str):
         return False
     words = [word for word in _NOT_A_WORD.split(service.casefold()) if word]

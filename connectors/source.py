@@ -39,7 +39,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     ``orders_known`` is False when its orders could not be read. ``on_place`` says that the match rests on the postcode, ``crowded`` that
     more persons were found than were seen, and their shields. ``excused``: see ``Shielded``. ``slip`` are the systems of the numbers on
-    which alone it rests that somebody here may be the child.
+    which alone it rests that somebody here may be the child. ``vouched`` says that the source names the asker among those who work with
+    the accepted person; the names themselves are taken off it.
     """
 
     state: FindState
@@ -51,6 +52,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     crowded: bool = False
     excused: tuple[Identifier, ...] = ()
     slip: frozenset[str] = frozenset()
+    vouched: bool = False
 
 
 class KindAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +72,7 @@ class Source:
         self.settings = declared.settings
         self.agency = declared.settings.agency
         self.kinds = tuple(sorted(declared.connector.provided()))
+        self.vouches = declared.connector.vouches is True
         self._out: dict[str, datetime] = {}
         self._opened, self._opening = False, asyncio.Lock()
         self._connector = declared.connector
@@ -122,6 +125,8 @@ class Source:
 
     async def fetch(self, person: Person, kind: str, rule: KindRule, ask: Ask, place: bool, now: datetime) -> KindAnswer:
         """The records of one kind about an accepted person, minimised to what is permitted. Raises as ``find``."""
+        if rule.since and (ask.since is None or ask.since < rule.since):
+            ask = msgspec.structs.replace(ask, since=rule.since)
         return await self._asked(kind, ask.deadline, lambda: self._answer(person, self._standard.kinds[kind], rule, ask, place, now))
 
     async def _found(self, sent: Subject, ask: Ask, asker: str) -> Finding:
@@ -133,9 +138,17 @@ class Source:
         if crowded and not any(compare(sent, person).by_identifier for person in seen.persons):
             return Finding(state="TOO_MANY", shields=seen.shields, crowded=True, excused=seen.excused)
         forbidding, known = await self._orders([person for person in seen.persons if binds(sent, person, "LOCATION")], ask)
-        found = _finding(sent, seen.persons)
+        found = self._vouched(_finding(sent, seen.persons), asker)
         shields = seen.shields | forbidding
         return msgspec.structs.replace(found, shields=shields, orders_known=known, crowded=crowded, excused=seen.excused)
+
+    def _vouched(self, found: Finding, asker: str) -> Finding:
+        """The finding, saying whether the asker works with the accepted person, without the list it is told from."""
+        if found.person is None:
+            return found
+        # One by one: an author's text in place of a list must not vouch for whoever's name is a part of it.
+        vouched = self.vouches and any(each == asker for each in found.person.workers or ())
+        return msgspec.structs.replace(found, vouched=vouched, person=msgspec.structs.replace(found.person, workers=()))
 
     async def _answer(self, person: Person, kind: Kind, rule: KindRule, ask: Ask, place: bool, now: datetime) -> KindAnswer:
         today, stamp = day_of(now), self._stamp()

@@ -80,6 +80,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """A record kind. ``fields`` are its own and the envelope's, except provenance and held; ``tier`` is the lowest it can have.
 
+    ``since`` is the version of the standard that brought it, None for 1.0.
     ``payload`` is what an author's fields become (all optional but id); ``record`` has kind, tier, contact, provenance and held, too.
     """
 
@@ -93,6 +94,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     payload: type[msgspec.Struct]
     record: type[msgspec.Struct]
     checks: Checks
+    since: str | None = None
 
     @property
     def given(self) -> frozenset[str]:
@@ -166,6 +168,7 @@ def _kind(
         payload=payload,
         record=record_type(name, payload, _STAMPS),
         checks=checks_of(given, codes, checks),
+        since=argument(node, "since", "version"),
     )
 
 

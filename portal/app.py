@@ -1,7 +1,8 @@
-"""The portal as a web application: questions at /graphql, the phone list at /contacts, and how the portal fares."""
+"""The portal as a web application: questions at /graphql, the phone list at /contacts, the agreements, and how the portal fares."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from html import escape
 
@@ -13,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from portal.agreements.publication import published
 from portal.api.accept import JSON
 from portal.api.http import GraphQLEndpoint, bug, refusal
 from portal.api.project import Agency
@@ -39,6 +41,7 @@ def create_app(portal: Portal, *, introspection: bool = False) -> Starlette:
             Route("/healthz", pages.alive),
             Route("/readyz", pages.ready),
             Route("/contacts", pages.contacts),
+            Route("/agreements", pages.agreements),
         ],
         middleware=[Middleware(Discreet)],
     )
@@ -80,10 +83,14 @@ class Pages:
         return _json({"alive": True}, 200)
 
     async def ready(self, request: Request) -> Response:
-        """Whether questions can be answered: 503 while the access log cannot be written. A silent source stops nobody."""
-        writable = self._portal.log.healthy
-        reached = sum(source.out_since is None for source in self._portal.sources.values())
-        body = {"ready": writable, "log": "writable" if writable else "closed", "sources": len(self._portal.sources), "reached": reached}
+        """Whether questions can be answered: 503 while the access log cannot be written. A silent source stops nobody.
+
+        Nor do agreements that were changed and refused: those loaded before stay in force.
+        """
+        portal, writable = self._portal, self._portal.log.healthy
+        reached = sum(source.out_since is None for source in portal.sources.values())
+        log, agreements = "writable" if writable else "closed", "refused" if portal.rules.refused else "read"
+        body = {"ready": writable, "log": log, "agreements": agreements, "sources": len(portal.sources), "reached": reached}
         return _json(body, 200 if writable else 503)
 
     async def contacts(self, request: Request) -> Response:
@@ -94,6 +101,13 @@ class Pages:
             listed = [{"name": each.name, "phone": each.phone, "outOfHours": each.out_of_hours} for each in agencies]
             return _json({"words": words, "agencies": listed}, 200)
         return HTMLResponse(contacts_page(words, agencies), headers=_HEADERS)
+
+    async def agreements(self, request: Request) -> Response:
+        """The public register: every agreement as it stands at this moment, in words."""
+        portal = self._portal
+        names = {id: agency.name for id, agency in portal.agencies.items()}
+        # Apart from the loop that answers questions: a text that was never measured takes a moment.
+        return _json(await asyncio.to_thread(published, portal.agreements, portal.clock(), portal.purposes, names), 200)
 
 
 def contacts_page(words: str, agencies: Iterable[Agency]) -> str:

@@ -1,5 +1,6 @@
 """Asks the permitted sources at the same moment: find and match, shields, then fetch. The only caller of sources.
 
+Who can vouch for the asker is asked first, where a clause wants to know; whoever is asked only if somebody vouches hears of nothing before.
 Nothing is fetched from any source before every shield source has ended its find, or ``shield_wait`` has passed. Each
 source has its own deadline within the question's budget; whatever one source does, the others' answers stand.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -23,7 +24,7 @@ from connectors.release import KindRule
 from connectors.source import Finding, KindAnswer, Source
 from portal.accesslog import Access
 from portal.federation import FederationSettings
-from portal.model import Decision, Found, OutcomeState, Plan, Practitioner, Ruling
+from portal.model import Decision, Found, OutcomeState, Plan, Practitioner, Ruling, Voucher
 from portal.outcomes import Outcome
 
 _T = TypeVar("_T")
@@ -51,25 +52,52 @@ class Asking:
     def __init__(self, plan: Plan, decision: Decision, practitioner: Practitioner, access: Access, asks: Asks) -> None:
         self._plan, self._decision, self._practitioner, self._access = plan, decision, practitioner, access
         self._sources = asks.sources
-        self._shield_wait, self._budget = asks.settings.portal.shield_wait, asks.settings.portal.budget
+        settings = asks.settings.portal
+        self._shield_wait, self._voucher_wait, self._budget = settings.shield_wait, settings.voucher_wait, settings.budget
         self._start = asyncio.get_running_loop().time()
         self._was_silent = self._was_unsure = False
+        self._vouchers: frozenset[str] = frozenset()
         self._finds: dict[str, asyncio.Task[Finding]] = {}
         self._fetches: dict[tuple[str, str], asyncio.Task[KindAnswer | None]] = {}
 
     async def find(self) -> Found:
-        """Start every find, and return once the shield sources have spoken or ``shield_wait`` seconds have passed."""
-        asked = {ruling.source for ruling in self._decision.permitted}
-        if not asked:
+        """Start the finds; return once vouchers and shield sources have spoken, or ``voucher_wait`` and ``shield_wait`` have passed.
+
+        A source of which every kind waits for a voucher is not asked yet.
+        """
+        wants = self._decision.wants_voucher
+        self._vouchers = self._plan.vouchers if wants else frozenset()
+        asked = {ruling.source for ruling in self._decision.permitted if ruling.relationship == "none"}
+        if not asked and not wants:
             return Found()
-        for source in sorted(asked | self._plan.guards):
-            self._finds[source] = _begun(self._find(source))
-        guards = [self._finds[source] for source in self._plan.guards]
-        if guards:
-            await asyncio.wait(guards, timeout=self._shield_wait)
+        self._begin_finds(asked | self._plan.guards | (self._vouchers - self._plan.unfindable))
+        await asyncio.gather(self._spoken(self._plan.guards, self._shield_wait), self._spoken(self._vouchers, self._voucher_wait))
         found = self.found()
         self._was_silent, self._was_unsure = found.silent, found.unsure
         return found
+
+    def _begin_finds(self, sources: Iterable[str]) -> None:
+        for source in sorted(set(sources) - self._finds.keys()):
+            self._finds[source] = _begun(self._find(source))
+
+    async def _spoken(self, sources: Iterable[str], wait: float) -> None:
+        """Wait until these sources have ended their find, or so many seconds have passed."""
+        finds = [self._finds[source] for source in sources if source in self._finds]
+        if finds:
+            await asyncio.wait(finds, timeout=wait)
+
+    def _vouched(self) -> tuple[frozenset[Voucher] | None, frozenset[Voucher]]:
+        """Who has vouched (None: nobody was to be asked), and who could have and has not spoken."""
+        if not self._decision.wants_voucher:
+            return None, frozenset()
+        said = {source: self._finds[source].result() for source in self._vouchers if source in self._finds and _spoke(self._finds[source])}
+        # Too many, or not sure who: it has not said no.
+        spoke = {source for source, finding in said.items() if finding.state in ("FOUND", "NOTHING_TO_SHOW")}
+        yes = frozenset(self._as_voucher(source) for source in spoke if said[source].vouched)
+        return yes, frozenset(self._as_voucher(source) for source in self._vouchers - spoke)
+
+    def _as_voucher(self, source: str) -> Voucher:
+        return "own-agency" if self._sources[source].agency == self._practitioner.agency else "other-agency"
 
     def found(self) -> Found:
         """What is known at this moment; a shield source that has not spoken, or had not when fetching began, is silent.
@@ -84,7 +112,9 @@ class Asking:
         doubtful = not hidden and not all(finding.orders_known for finding in ended.values())
         unsure = not hidden and (self._was_unsure or not all(self._spoke_of_ours(source, ended) for source in guards))
         silent = self._was_silent or not self._plan.guards <= ended.keys() or crowded or doubtful
-        return Found(shields=shields, silent=silent, veiled=veiled, unsure=unsure)
+        vouched, mute = self._vouched()
+        persons = {source: finding.person for source, finding in ended.items() if finding.person is not None}
+        return Found(shields=shields, silent=silent, veiled=veiled, unsure=unsure, persons=persons, vouched=vouched, mute=mute)
 
     def _shields(self, ended: Mapping[str, Finding]) -> tuple[frozenset[Shield], bool]:
         """The shields that bind, and whether a hidden child is like this one and yet somebody else. A number nobody has proves nothing."""
@@ -114,6 +144,7 @@ class Asking:
     async def fetch(self, decision: Decision) -> list[Outcome]:
         """One outcome for each ruling of the decision. Waits until every source has answered or its time is up."""
         rulings = decision.permitted
+        self._begin_finds(ruling.source for ruling in rulings)
         for ruling in rulings:
             self._fetches[ruling.source, ruling.kind] = _begun(self._fetch(ruling, decision))
         await self._patiently()
@@ -145,6 +176,10 @@ class Asking:
             ceiling=ruling.ceiling,
             existence=ruling.existence,
             sensitive=ruling.sensitive,
+            since=ruling.since,
+            handling=ruling.handling,
+            tier=ruling.floor,
+            police=ruling.police,
         )
         ask = msgspec.structs.replace(self._ask(ruling.source), fields=ruling.fields)
         return await self._sources[ruling.source].fetch(finding.person, ruling.kind, rule, ask, decision.place, decision.at)
@@ -184,7 +219,8 @@ class Asking:
         source = self._sources[ruling.source]
         blank = Outcome(source=ruling.source, kind=ruling.kind, state="FAILED", seconds=self._patience(ruling.source))
         if ruling.state is not None:
-            return msgspec.structs.replace(blank, state=ruling.state, reason=ruling.reason)
+            said = msgspec.structs.replace(blank, state=ruling.state, reason=ruling.reason)
+            return self._like_nobody(said, source) if ruling.rests_on_child and ruling.state == "NOTHING_TO_SHOW" else said
         find, fetch = self._finds[ruling.source], self._fetches[ruling.source, ruling.kind]
         if not _spoke(find):
             return _failed(blank, find, source, found=False)
@@ -199,6 +235,18 @@ class Asking:
         if not _spoke(fetch):
             return _failed(known, fetch, source, found=True)
         return _answered(known, fetch.result())
+
+    def _like_nobody(self, said: Outcome, source: Source) -> Outcome:
+        """A no that rests on this child as it would be for a child nobody knows: a source that is silent is silent for both."""
+        find = self._finds.get(source.id)
+        if find is None:
+            return msgspec.structs.replace(said, state="UNAVAILABLE", since=source.out_since) if source.out_since else said
+        if not _spoke(find):
+            return _failed(said, find, source, found=False)
+        finding = find.result()
+        if finding.person is None and finding.state in ("TOO_MANY", "AMBIGUOUS") and not finding.slip:
+            return msgspec.structs.replace(said, state=finding.state, match=finding.match, crowded=finding.crowded)
+        return said
 
 
 @asynccontextmanager

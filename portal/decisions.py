@@ -3,28 +3,32 @@
 For every (source, record kind) of a question:
 
 1. A refusal in force wins over every permission.
-2. Else one clause must permit the whole of it: it names the source's agency, the asker's agency, one of the asker's
-   roles and the purpose, it is signed by every partner, and its days hold. Clauses are never added up.
+2. Else one clause must permit the whole of it. It fits the asking: the source's agency, the asker's agency, one of the asker's roles, the
+   purpose; it is signed by every partner, nobody has suspended it, its days hold; a reason is given, the sign-in is strong enough, the
+   family is told first, the glass is broken, where it asks for that. And nothing of this child stands against it: consent where it rests
+   on consent, age, objection, relationship. Of several that do, the one that gives most. Clauses are never added up.
 3. Shown are the fields that were both asked for and signed. Whatever no clause names is not shown.
-4. A no names its reason and the clause that came nearest. It is the same for every child, because no child was looked at.
+4. A no names its reason and the clause that came nearest. One that rests on the child is shown as the answer about a child nobody knows.
 
-Everything here is pure: the same question, rules and moment give the same decision.
+Everything here is pure: the same question, rules, circumstances and moment give the same decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime
-from typing import Protocol
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 
 import msgspec
 
-from connectors.standard import ALWAYS, Standard
+from connectors.standard import Standard
 from portal.agreements.grants import WHOLE
-from portal.agreements.rules import RuleSet, Term, as_day
+from portal.agreements.rules import RuleSet, Term
 from portal.agreements.wording import day as in_words
-from portal.model import Decision, Found, Plan, Practitioner, Ruling
+from portal.clauses import IN_FORCE, Asker, brings, failures_of, fits, given_by, lacking, names, person
+from portal.model import Circumstances, Decision, Found, Plan, Practitioner, Ruling, Voucher
 
+#: What any clause is nearer than: how much fails in it, whether more than that the glass is not broken, and its order.
+_FARTHEST = (99, True, ("", 0))
 _PHONE = "To keep a child safe you can still phone and ask."
 
 #: Why something is not shown, in words for the practitioner. The same for every child.
@@ -34,65 +38,59 @@ WORDS: dict[str, str] = {
     "role": f"The agreement does not let your role see this. {_PHONE}",
     "unsigned": f"Not every partner has signed the agreement for this yet. {_PHONE}",
     "suspended": f"A partner has stopped sharing this for now. {_PHONE}",
+    "superseded": f"Another agreement has taken the place of the one for this. {_PHONE}",
     "not-started": f"The agreement for this has not begun yet. {_PHONE}",
     "review-lapsed": f"The agreement for this was not looked at again in time, so nothing is shown under it. {_PHONE}",
     "ended": f"The agreement for this has ended. {_PHONE}",
     "denied-by": f"The agreement says that this is not shown to your role for this purpose. {_PHONE}",
+    "break-glass": f"You can see this only if a child may be harmed and you say why. Somebody will check it. {_PHONE}",
     "reason-missing": f"You must say why you ask before you can see this. {_PHONE}",
     "assurance": f"You must sign in more securely before you can see this. {_PHONE}",
+    "informing": f"The family must be told before you can see this, and you must say that they were. {_PHONE}",
+    "changed": f"The agreement for this changed while you asked. Ask again. {_PHONE}",
     "coverage": f"This source does not cover the time or place. Ask the area where the child lived then. {_PHONE}",
 }
 
-IN_FORCE = frozenset({"in-force", "review-due"})
 
+def decide(plan: Plan, practitioner: Practitioner, rules: RuleSet, now: datetime, known: Circumstances | None = None) -> Decision:
+    """Every yes and every no of one question, each with its clause. ``now`` is aware, ``known`` what is known of this child.
 
-class Holding(Protocol):
-    """What ``explain`` needs to know of a source: the record kinds it holds."""
-
-    @property
-    def kinds(self) -> Collection[str]: ...
-
-
-class Explained(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the answer to "what could I see?": for a kind refused, ``field`` is None; else one line for each field."""
-
-    source: str
-    kind: str
-    field: str | None
-    permitted: bool
-    clause: str | None
-    reason: str | None
-    nearest: str | None
-    words: str
-
-
-class _Asker(msgspec.Struct, frozen=True):
-    """A kind of person asking for a purpose on a day; nothing here knows a child. ``keys`` are what grants are looked up by."""
-
-    agency: str
-    roles: frozenset[str]
-    purpose: str
-    day: date
-    keys: tuple[tuple[str, str, str], ...]
-
-
-def decide(plan: Plan, practitioner: Practitioner, rules: RuleSet, now: datetime) -> Decision:
-    """Every yes and every no of one question, each with its clause. ``now`` is aware.
-
-    A source that has no way to look this child up, or covers nothing yet, is ruled on like any other, and then not asked.
+    Before vouchers have been asked it is supposed that one will say yes, and before a child is found that it has the age a clause asks
+    for. A source that has no way to look this child up, or covers nothing yet, is ruled on like any other, and then not asked.
     """
-    asker = _asker(practitioner.agency, practitioner.roles, plan.purpose, now)
-    ruled = [_rule(ask.source, ask.kind, ask.fields, asker, rules) for ask in plan.asks]
+    known = known or Circumstances()
+    asker = person(plan.question, practitioner, plan.purpose, now, known)
+    ruled = [rule(ask.source, ask.kind, ask.fields, asker, rules) for ask in plan.asks]
     rulings = tuple(_not_asked(ruling, plan, asker.day) for ruling, _ in ruled)
     consulted = {term.key: term.hash for _, terms in ruled for term in terms}
-    lean_on = {term.key: term for ruling, terms in ruled if ruling.permitted for term in terms if not term.refuses}
+    # What a no that rests on this child would have brought along comes all the same, or its absence would tell.
+    lean_on = {term.key: term for ruling, terms in ruled if _looks_open(ruling) for term in terms if not term.refuses}
     return Decision(
         at=now,
         rulings=rulings,
         agreements=dict(sorted(consulted.items())),
-        place=any(ruling.place for ruling in rulings if ruling.permitted),
+        place=any(ruling.place for ruling in rulings if _looks_open(ruling)),
         warnings=tuple(_overdue(term) for _, term in sorted(lean_on.items()) if term.state(asker.day) == "review-due"),
+        duties=tuple(sorted({duty for ruling in rulings if _looks_open(ruling) for duty in ruling.duties})),
+        voucher=_voucher(rulings, asker),
     )
+
+
+def recheck(decision: Decision, plan: Plan, practitioner: Practitioner, rules: RuleSet, now: datetime, known: Circumstances) -> Decision:
+    """What is left of a decision once it is known who vouches, and as whom sources know the child. Nothing is ever added."""
+    again = decide(plan, practitioner, rules, now, known)
+    rulings = tuple(_capped(first, then) for first, then in zip(decision.rulings, again.rulings, strict=True))
+    return _again(decision, again, rulings)
+
+
+def uphold(decision: Decision, plan: Plan, practitioner: Practitioner, rules: RuleSet, now: datetime, known: Circumstances) -> Decision:
+    """What still stands of a decision whose records have come: a yes stands with its own clause, exactly as it was, or falls.
+
+    Consents withdrawn, objections raised, agreements suspended or changed meanwhile count.
+    """
+    asker = person(plan.question, practitioner, plan.purpose, now, known)
+    rulings = tuple(_upheld(ruling, asker, rules) for ruling in decision.rulings)
+    return _again(decision, decision, rulings)
 
 
 def narrow(decision: Decision, found: Found, standard: Standard) -> Decision:
@@ -110,75 +108,69 @@ def narrow(decision: Decision, found: Found, standard: Standard) -> Decision:
     return decision
 
 
-def explain(
-    rules: RuleSet, standard: Standard, sources: Mapping[str, Holding], purpose: str, roles: Iterable[str], agency: str,
-    kinds: Collection[str] | None, now: datetime,
-) -> tuple[Explained, ...]:  # fmt: skip
-    """What a kind of person could see for a purpose, from every source: takes no child and asks nobody.
-
-    ``kinds`` None means all. Sorted by source, kind and field.
-    """
-    asker = _asker(agency, roles, purpose, now)
-    lines: list[Explained] = []
-    for source in sorted(sources):
-        for kind in sorted(name for name in sources[source].kinds if name in standard.kinds and (kinds is None or name in kinds)):
-            lines += _explained(source, kind, standard.kinds[kind].fields.keys() - ALWAYS, asker, rules)
-    return tuple(lines)
-
-
-def _asker(agency: str, roles: Iterable[str], purpose: str, now: datetime) -> _Asker:
-    held = frozenset(roles)
-    return _Asker(agency, held, purpose, as_day(now), tuple((agency, role, purpose) for role in sorted(held)))
-
-
-def _rule(source: str, kind: str, wanted: frozenset[str], asker: _Asker, rules: RuleSet) -> tuple[Ruling, tuple[Term, ...]]:
+def rule(source: str, kind: str, wanted: frozenset[str], asker: Asker, rules: RuleSet) -> tuple[Ruling, tuple[Term, ...]]:
     """The ruling on one (source, kind), and the terms it rests on."""
-    refusals = _refusals(source, kind, asker, rules)
-    total = next((term for term in refusals if WHOLE in term.fields), None)
-    if total:
+    refusals = refusals_of(source, kind, asker, rules)
+    if total := _total(refusals):
         return _denied(source, kind, "denied-by", total), (total,)
-    permits = [term for term in rules.applying(source, kind, asker.purpose) if not term.refuses and _applies(term, asker)]
-    if not permits:
-        return _nearest(source, kind, asker, rules)
+    permissions = rules.permissions(source, kind, asker.agency, asker.roles, asker.purpose)
+    fitting = [term for term in permissions[0] if fits(term, asker)]
+    if not fitting:
+        reason, nearest = closest(permissions, asker)
+        return _denied(source, kind, reason, nearest), (nearest,) if nearest else ()
     refused = frozenset[str]().union(*(term.fields for term in refusals))
-    best = min(permits, key=lambda term: (-len(wanted & _given(term, asker) - refused), term.order))
-    return _permitted(best, wanted, _given(best, asker) - refused), (best, *refusals)
+    ranked = _ranked(fitting, wanted, refused, asker)
+    for term in ranked:
+        if lacking(term, asker, rules) is None:
+            return _permitted(term, wanted, given_by(term, asker) - refused, asker, rules), (term, *refusals)
+    return _stands_against(ranked[0], given_by(ranked[0], asker) - refused, asker, rules), (ranked[0], *refusals)
 
 
-def _refusals(source: str, kind: str, asker: _Asker, rules: RuleSet) -> tuple[Term, ...]:
-    applying = rules.applying(source, kind, asker.purpose)
-    return tuple(term for term in applying if term.refuses and _applies(term, asker))
+def _ranked(fitting: list[Term], wanted: frozenset[str], refused: frozenset[str], asker: Asker) -> list[Term]:
+    """The one that gives most comes first: fields, then tiers. Of equals one against which nobody can object, so that no objection shows
+    by the clause that is cited; then the lowest."""
+    if len(fitting) == 1:
+        return fitting
+
+    def gives(term: Term) -> tuple[int, int, int, bool]:
+        fields = len(wanted & given_by(term, asker) - refused)
+        return -fields, -int(term.ceiling[1]), -int(term.existence[1]), term.conditions.objection == "counts"
+
+    return sorted(fitting, key=lambda term: (gives(term), term.order))
 
 
-def _applies(term: Term, asker: _Asker) -> bool:
-    """Whether a clause that names the purpose fits the asker and is in force; of a permission, also whether it was signed."""
-    if asker.agency not in term.to or asker.roles.isdisjoint(term.roles) or term.state(asker.day) not in IN_FORCE:
-        return False
-    return term.refuses or any(key in term.granted for key in asker.keys)
+def refusals_of(source: str, kind: str, asker: Asker, rules: RuleSet) -> tuple[Term, ...]:
+    refusals = rules.refusals(source, kind, asker.agency, asker.purpose)
+    return tuple(term for term in refusals if names(term, asker) and term.state(asker.day) in IN_FORCE)
 
 
-def _failures(term: Term, asker: _Asker) -> list[str]:
-    """Everything in which a clause does not fit the asker, weightiest first; empty when it applies."""
-    state = term.state(asker.day)
-    fits = {
-        "no-clause": asker.agency in term.to,
-        "purpose": asker.purpose in term.purposes,
-        "role": bool(asker.roles & term.roles),
-        str(state): state in IN_FORCE,
-    }
-    failed = [code for code, holds in fits.items() if not holds]
-    # Where all else fits, every partner has signed, but not this line: its source or field came in later.
-    return failed or ([] if _applies(term, asker) else ["unsigned"])
+def _total(refusals: Iterable[Term]) -> Term | None:
+    return next((term for term in refusals if WHOLE in term.fields), None)
 
 
-def _given(term: Term, asker: _Asker) -> frozenset[str]:
-    return frozenset[str]().union(*(term.granted.get(key, frozenset()) for key in asker.keys))
+def _voucher(rulings: Iterable[Ruling], asker: Asker) -> Voucher | None:
+    """The strongest that what is permitted rests on; None where nothing rests on one, or none was asked yet."""
+    known = asker.circumstances
+    if known is None or known.vouched is None or not any(each.permitted and each.relationship != "none" for each in rulings):
+        return None
+    order: tuple[Voucher, ...] = ("other-agency", "own-agency")
+    return next((each for each in order if each in known.vouched), "declared")
 
 
-def _permitted(term: Term, wanted: frozenset[str], given: frozenset[str]) -> Ruling:
+def _permitted(term: Term, wanted: frozenset[str], given: frozenset[str], asker: Asker, rules: RuleSet) -> Ruling:
     return Ruling(
         source=term.source, kind=term.kind, permitted=True, fields=wanted & given, ceiling=term.ceiling, existence=term.existence,
-        clause=term.clause, sensitive=term.sensitive, place=bool(given & term.places),
+        clause=term.clause, sensitive=term.sensitive, floor=term.floor, police=term.police, **brings(term, given, asker, rules),
+    )  # fmt: skip
+
+
+def _stands_against(term: Term, given: frozenset[str], asker: Asker, rules: RuleSet) -> Ruling:
+    """A no that rests on this child, or on nobody having vouched or consented: by its clause others are asked about."""
+    lack = lacking(term, asker, rules)
+    assert lack is not None
+    return Ruling(
+        source=term.source, kind=term.kind, permitted=False, reason=lack.reason, nearest=term.clause, state=lack.state,
+        **brings(term, given, asker, rules),
     )  # fmt: skip
 
 
@@ -187,26 +179,86 @@ def _denied(source: str, kind: str, reason: str, nearest: Term | None) -> Ruling
     return Ruling(source=source, kind=kind, permitted=False, reason=reason, nearest=clause, state="NOT_PERMITTED")
 
 
-def _nearest(source: str, kind: str, asker: _Asker, rules: RuleSet) -> tuple[Ruling, tuple[Term, ...]]:
-    reason, term = _closest((term for term in rules.about(source, kind) if not term.refuses), asker)
-    return _denied(source, kind, reason, term), (term,) if term else ()
+def closest(terms: Iterable[Iterable[Term]], asker: Asker) -> tuple[str, Term | None]:
+    """The clause in which fewest things fail, and the weightiest thing that fails in it.
 
-
-def _closest(terms: Iterable[Term], asker: _Asker) -> tuple[str, Term | None]:
-    """The clause in which fewest things fail, the lowest of several, and the weightiest thing that fails in it."""
-    failing = [(_failures(term, asker), term) for term in terms]
-    if not failing:
-        return "no-clause", None
-    failures, term = min(failing, key=lambda pair: (len(pair[0]), pair[1].order))
-    return (failures[0] if failures else "no-clause"), term
+    Of equals the one that breaking the glass would open, for whoever must keep a child safe now; then the lowest. ``terms`` come as
+    ``RuleSet.permissions`` gives them.
+    """
+    reason, nearest, distance = "no-clause", None, _FARTHEST
+    for apart, term in ((apart, term) for apart, equals in enumerate(terms) for term in equals):
+        if distance <= (apart, apart > 0, term.order):
+            break  # at least so much fails in each that follows
+        failures = failures_of(term, asker)
+        if (found := (len(failures), failures != ["break-glass"], term.order)) < distance:
+            reason, nearest, distance = failures[0] if failures else "no-clause", term, found
+    return reason, nearest
 
 
 def _not_asked(ruling: Ruling, plan: Plan, day: date) -> Ruling:
-    if not ruling.permitted:
+    if not _looks_open(ruling):
         return ruling
     if plan.begins.get(ruling.source, day) > day:
         return msgspec.structs.replace(ruling, state="OUT_OF_COVERAGE")
     return msgspec.structs.replace(ruling, state="NOT_ASKED") if ruling.source in plan.unfindable else ruling
+
+
+def _looks_open(ruling: Ruling) -> bool:
+    return ruling.permitted or ruling.rests_on_child
+
+
+def _capped(first: Ruling, then: Ruling) -> Ruling:
+    """The second ruling, giving nothing that the first did not. A no stays; but a silent voucher shows for all alike."""
+    if first.rests_on_child and first.state == "NOTHING_TO_SHOW" and then.reason == "voucher-silent":
+        return then
+    if not first.permitted or first.state is not None:
+        return first
+    if not then.permitted:
+        return then
+    return msgspec.structs.replace(
+        then, fields=first.fields & then.fields, place=first.place and then.place, floor=max(first.floor, then.floor),
+        ceiling=min(first.ceiling, then.ceiling), existence=min(first.existence, then.existence),
+    )  # fmt: skip
+
+
+def _upheld(ruling: Ruling, asker: Asker, rules: RuleSet) -> Ruling:
+    if not ruling.permitted or ruling.state is not None:
+        return ruling
+    permissions = rules.permissions(ruling.source, ruling.kind, asker.agency, asker.roles, asker.purpose)
+    term = next((each for each in permissions[0] if each.clause == ruling.clause), None)
+    refusals = refusals_of(ruling.source, ruling.kind, asker, rules)
+    if total := _total(refusals):
+        return _denied(ruling.source, ruling.kind, "denied-by", total)
+    if term is None or not fits(term, asker):
+        return _fallen(ruling, asker, rules)
+    given = given_by(term, asker) - frozenset[str]().union(*(each.fields for each in refusals))
+    if lacking(term, asker, rules):
+        return _stands_against(term, given, asker, rules)
+    return ruling if _holds(ruling, _permitted(term, ruling.fields, given, asker, rules)) else _fallen(ruling, asker, rules)
+
+
+def _holds(ruling: Ruling, today: Ruling) -> bool:
+    """Whether what was decided is still within what the clause gives."""
+    tiers = ruling.ceiling <= today.ceiling and ruling.existence <= today.existence and ruling.floor >= today.floor
+    window = today.since is None or (ruling.since is not None and ruling.since >= today.since - timedelta(days=1))
+    strict = ruling.sensitive >= today.sensitive and ruling.police >= today.police and ruling.handling <= today.handling
+    return ruling.fields == today.fields and tiers and window and strict
+
+
+def _fallen(ruling: Ruling, asker: Asker, rules: RuleSet) -> Ruling:
+    """Why a yes fell that was one a moment ago; where another clause would do, one must ask again."""
+    now, terms = rule(ruling.source, ruling.kind, ruling.fields, asker, rules)
+    return now if now.state == "NOT_PERMITTED" else _denied(ruling.source, ruling.kind, "changed", terms[0])
+
+
+def _again(decision: Decision, again: Decision, rulings: tuple[Ruling, ...]) -> Decision:
+    """The decision with other rulings. Where places may be shown was settled first, alike for every child, and can only be taken back."""
+    place = decision.place and any(ruling.place for ruling in rulings if _looks_open(ruling))
+    duties = tuple(sorted({duty for ruling in rulings if _looks_open(ruling) for duty in ruling.duties}))
+    agreements = dict(sorted({**decision.agreements, **again.agreements}.items()))
+    return msgspec.structs.replace(
+        decision, rulings=rulings, agreements=agreements, place=place, duties=duties, voucher=again.voucher, warnings=again.warnings
+    )
 
 
 def _without_place(ruling: Ruling, standard: Standard) -> Ruling:
@@ -220,34 +272,3 @@ def _overdue(term: Term) -> str:
         f"Agreement {term.agreement} was due for review by {in_words(term.span.review_by)}. "
         f"Unless it is renewed, nothing is shown under it after {in_words(term.span.grace_ends)}."
     )
-
-
-def _explained(source: str, kind: str, fields: Collection[str], asker: _Asker, rules: RuleSet) -> Iterable[Explained]:
-    ruling, _ = _rule(source, kind, frozenset(fields), asker, rules)
-    if not ruling.permitted:
-        yield _line(ruling, None, ruling.reason, ruling.nearest)
-        return
-    for field in sorted(fields):
-        if field in ruling.fields:
-            yield _line(ruling, field, None, None)
-        else:
-            yield _line(ruling, field, *_why_not(ruling, field, asker, rules))
-
-
-def _why_not(ruling: Ruling, field: str, asker: _Asker, rules: RuleSet) -> tuple[str, str | None]:
-    """Why a field is not shown though its kind is: a refusal, or no clause that gives both; and the nearest that gives it."""
-    refusing = [term for term in _refusals(ruling.source, ruling.kind, asker, rules) if field in term.fields]
-    if refusing:
-        return "denied-by", min(refusing, key=lambda term: term.order).clause
-    others = (term for term in rules.about(ruling.source, ruling.kind) if not term.refuses and field in term.fields)
-    _, nearest = _closest(others, asker)
-    return "no-clause", nearest.clause if nearest else ruling.clause
-
-
-def _line(ruling: Ruling, field: str | None, reason: str | None, nearest: str | None) -> Explained:
-    permitted = reason is None
-    words = f"{ruling.clause} lets this role see this for this purpose." if permitted else WORDS[reason or "no-clause"]
-    return Explained(
-        source=ruling.source, kind=ruling.kind, field=field, permitted=permitted, clause=ruling.clause if permitted else None,
-        reason=reason, nearest=nearest, words=words,
-    )  # fmt: skip

@@ -6,24 +6,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 import msgspec
 
 from connectors.declarative import Declared, declare
 from connectors.errors import ConfigurationError, Mistake
+from connectors.release import is_sensitive
 from connectors.settings import Document, collect, read
 from connectors.standard import Standard
 from portal.accesslog import LogSettings
-from portal.agreements import Agreements, SourceFacts, Vocabulary, load_agreements
-from portal.agreements.keys import PublicKey, SucceedingKey
+from portal.agreements import Agreements, IssuerFacts, SourceFacts, Vocabulary, load_agreements, mapping_of
+from portal.agreements.keys import PublicKey, SucceedingKey, plain, succession_mistakes
 from portal.issuers import IssuerSettings, production_mistakes
 from portal.model import Jurisdiction
 
 AgencyType = Literal["school", "health", "social-work", "police", "fire", "third-sector", "housing", "other"]
 Id = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
+#: A name that stands in the lines partners sign, so that no tab or line end may part it.
+Service = Annotated[str, msgspec.Meta(pattern=r"^[^\t\r\n]+$")]
 
 #: What a local source is called where place is withheld, for every child.
 MASKS: dict[AgencyType, str] = {
@@ -100,7 +104,7 @@ class FederationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     purposes: dict[Id, str]
     agencies: dict[Id, Agency]
     issuers: list[IssuerSettings]
-    sensitive_services: tuple[str, ...] = ()
+    sensitive_services: tuple[Service, ...] = ()
     shield_sources: tuple[str, ...] = ()
     registry: RegistrySettings = RegistrySettings()
     break_glass: BreakGlassSettings | None = None
@@ -123,13 +127,7 @@ def load_federation(folder: Path, standard: Standard, *, environment: bool = Tru
 
     Without ``environment``, variables that are not set are no mistake: for commands that ask nobody.
     """
-    settings, document, mistakes = _settings(folder, environment)
-    declared, more = _sources(folder, standard)
-    mistakes += more
-    if settings is None:
-        raise ConfigurationError(mistakes)
-    mistakes += _unknown_references(settings, document, declared, folder)
-    vocabulary = _vocabulary(settings, standard, declared)
+    settings, declared, vocabulary, mistakes = _without_agreements(folder, standard, environment)
     try:
         agreements = load_agreements(folder / "agreements", vocabulary)
     except ConfigurationError as error:
@@ -137,6 +135,17 @@ def load_federation(folder: Path, standard: Standard, *, environment: bool = Tru
     if mistakes:
         raise ConfigurationError(mistakes)
     return Federation(folder=folder, settings=settings, standard=standard, declared=declared, vocabulary=vocabulary, agreements=agreements)
+
+
+def load_vocabulary(folder: Path, standard: Standard) -> Vocabulary:
+    """What an agreement may speak of, for commands that mend, sign or stop one while it or its neighbour is not in order.
+
+    Raises ConfigurationError with every mistake of every file but agreements.
+    """
+    _, _, vocabulary, mistakes = _without_agreements(folder, standard, environment=False)
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return vocabulary
 
 
 def refused_in_production(federation: Federation) -> list[Mistake]:
@@ -157,12 +166,26 @@ def state_folder(federation: str, given: Path | None = None) -> Path:
     return state
 
 
-def _settings(folder: Path, environment: bool) -> tuple[FederationSettings | None, Document, list[Mistake]]:
+def _without_agreements(
+    folder: Path, standard: Standard, environment: bool
+) -> tuple[FederationSettings, dict[str, Declared], Vocabulary, list[Mistake]]:
+    settings, document, named, mistakes = _settings(folder, environment)
+    declared, more = _sources(folder, standard)
+    mistakes += more
+    if settings is None:
+        raise ConfigurationError(mistakes)
+    mistakes += _unknown_references(settings, document, declared, folder)
+    mistakes += _unvouched_keys(settings, document)
+    return settings, declared, _vocabulary(settings, standard, declared, named), mistakes
+
+
+def _settings(folder: Path, environment: bool) -> tuple[FederationSettings | None, Document, list[str], list[Mistake]]:
     document = read(folder / "federation.toml", "CV101")
+    named = [str(issuer.get("issuer")) for issuer in document.raw.get("issuers", []) if isinstance(issuer, dict)]
     unset = _environment(document)
     mistakes = unset if environment else []
     settings, wrong = collect(FederationSettings, document, "CV102")
-    return settings, document, mistakes + wrong
+    return settings, document, named, mistakes + wrong
 
 
 def _environment(document: Document) -> list[Mistake]:
@@ -176,7 +199,8 @@ def _environment(document: Document) -> list[Mistake]:
         if value is None:
             hint = f"Set {named[4:]} to the issuer's address."
             mistakes.append(document.mistake("CV103", f"the environment has no {named[4:]}.", "issuers", "issuer", hint=hint))
-        issuer["issuer"] = value or "https://unset.invalid"
+        # A name of its own for each, so that two that are not set are still two.
+        issuer["issuer"] = value or f"https://unset.invalid/{quote(named[4:])}"
     return mistakes
 
 
@@ -227,24 +251,44 @@ def _unknown_references(settings: FederationSettings, document: Document, declar
     return mistakes
 
 
-def _vocabulary(settings: FederationSettings, standard: Standard, declared: Mapping[str, Declared]) -> Vocabulary:
-    """What an agreement may speak of."""
+def _unvouched_keys(settings: FederationSettings, document: Document) -> list[Mistake]:
+    """Keys of agencies that no earlier key of the same agency vouches for (CV219)."""
+    return [
+        document.mistake("CV219", message, "agencies", id, "keys", key_id, hint=hint)
+        for id, agency in settings.agencies.items()
+        for key_id, message, hint in succession_mistakes(settings.portal.id, id, agency.keys)
+    ]
+
+
+def _vocabulary(settings: FederationSettings, standard: Standard, declared: Mapping[str, Declared], named: Sequence[str]) -> Vocabulary:
+    """What an agreement may speak of. ``named`` is how the file names each issuer: its address may stand in the environment."""
     return Vocabulary(
         federation=settings.portal.id,
         standard=standard,
-        agencies={id: _keys(agency) for id, agency in settings.agencies.items()},
+        agencies={id: {key_id: plain(key) for key_id, key in agency.keys.items()} for id, agency in settings.agencies.items()},
         roles=frozenset(settings.roles),
         purposes=frozenset(settings.purposes),
         sensitive_services=frozenset(settings.sensitive_services),
-        sources={
-            each.id: SourceFacts(each.settings.agency, frozenset(each.connector.provided()), each.settings.tier)
-            for each in declared.values()
-        },
+        sources={each.id: _source_facts(each, settings) for each in declared.values() if each.settings.agency in settings.agencies},
         jurisdiction=settings.portal.jurisdiction,
         assurance=frozenset(level for issuer in settings.issuers for level in issuer.assurance),
         glass_reasons=frozenset(settings.break_glass.reasons) if settings.break_glass else frozenset(),
+        issuers={issuer.issuer: _issuer_facts(name, issuer) for name, issuer in zip(named, settings.issuers, strict=True)},
     )
 
 
-def _keys(agency: Agency) -> dict[str, str]:
-    return {id: key if isinstance(key, str) else key.key for id, key in agency.keys.items()}
+def _source_facts(declared: Declared, settings: FederationSettings) -> SourceFacts:
+    lifted = is_sensitive(declared.settings.service, settings.sensitive_services)
+    return SourceFacts(
+        agency=declared.settings.agency,
+        kinds=frozenset(declared.connector.provided()),
+        tier=max(filter(None, (declared.settings.tier, "T4" if lifted else None)), default=None),
+        police=is_police(declared, settings),
+        vouches=declared.connector.vouches,
+    )
+
+
+def _issuer_facts(named: str, issuer: IssuerSettings) -> IssuerFacts:
+    claims = {"person": issuer.claims.person, "agency": issuer.claims.agency, "roles": issuer.claims.roles}
+    mapping = mapping_of({**claims, "assurance": issuer.claims.assurance}, issuer.audience, issuer.assurance)
+    return IssuerFacts(named, frozenset(issuer.may_assert.agencies), frozenset(issuer.may_assert.roles), mapping)

@@ -6,28 +6,47 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import structlog
 
 from connectors.errors import SourceError
 from connectors.source import Source
 from connectors.standard import Standard
-from portal.accesslog import AccessLog
-from portal.agreements import Agreements, Rules, refuse_older
-from portal.asking import asking
-from portal.decisions import decide, narrow
+from portal import alerts as alerting
+from portal import breakglass, consent, vouching
+from portal.accesslog import Access, AccessLog
+from portal.agreements import Agreements, as_day
+from portal.alerts import Alert, Alerts
+from portal.asking import Asking, asking
+from portal.breakglass import Glass, opens_nothing
+from portal.consent import Registry
+from portal.decisions import decide, narrow, recheck, uphold
+from portal.errors import PortalError
 from portal.federation import MASKS, Agency, Federation, FederationSettings, is_police
 from portal.identity import Identity
 from portal.masking import Known, SourceFacts
 from portal.merge import merge
-from portal.model import ChildView, Practitioner, Question
+from portal.model import Breaking, ChildView, Decision, Found, Plan, Practitioner, Question
+from portal.outcomes import Outcome
 from portal.planner import make_plan
+from portal.rulebook import Rulebook
+from portal.sealing import open_sealer
+from portal.storage import Database, StorageUnavailable
+from portal.telling import of_declaring, of_showing
+from portal.vouching import Vouchings
 
+_TABLES = (consent.TABLES, breakglass.TABLES, alerting.TABLES, vouching.TABLES)
+#: So often, in seconds, it is looked for reviews that nobody has closed in time.
+_REVIEWS_EVERY = 60.0
+#: So often at most a view is made anew because what it rests on has changed meanwhile.
+_LOOKS = 20
 log = structlog.get_logger("childview.gateway")
 
 
@@ -38,12 +57,19 @@ class Portal:
     settings: FederationSettings
     standard: Standard
     sources: Mapping[str, Source]
-    rules: Rules
-    agreements: Agreements
+    rules: Rulebook
+    registry: Registry
+    glass: Glass
+    vouchings: Vouchings
+    alerts: Alerts
     log: AccessLog
     identity: Identity
     known: Known
     clock: Callable[[], datetime]
+
+    @property
+    def agreements(self) -> Agreements:
+        return self.rules.agreements
 
     @property
     def agencies(self) -> Mapping[str, Agency]:
@@ -61,50 +87,150 @@ class Portal:
 async def answer(question: Question, practitioner: Practitioner, portal: Portal) -> ChildView:
     """Answer one practitioner's question about one child.
 
-    Raises LogUnavailable when who looks cannot be written down: then nobody has been asked, or nothing is released.
+    Raises LogUnavailable when who looks cannot be written down: then nobody has been asked, or nothing is released. Raises RequestError
+    (CV424-CV429) when the glass may not be broken, StorageUnavailable when that cannot be written down.
     """
     plan = make_plan(question, portal.standard, portal.sources, portal.purposes, portal.settings.shield_sources)  # pure: who would answer
-    rules = await portal.rules.concerning(practitioner, plan)  # the agreements in force
-    decision = decide(plan, practitioner, rules, portal.log.now())  # pure: every yes and every no cites its clause
+    breaking = await portal.glass.wanted(question, practitioner, portal.log.now())  # more than agreements ordinarily give
+    rules, known = await portal.rules.concerning(plan, practitioner, breaking)  # agreements; consents, objections by what was typed
+    decision = decide(plan, practitioner, rules, portal.log.now(), known)  # pure: every yes and every no cites its clause
+    breaking = opened(breaking, decision)
     async with (
-        portal.log.access(practitioner, plan, decision) as access,  # intent durable; on any exit exactly one conclusion
+        portal.log.access(practitioner, plan, decision, breaking) as access,  # intent durable; on any exit exactly one conclusion
         asking(plan, decision, practitioner, access, portal) as asked,  # whatever happens, nobody is being asked afterwards
     ):
-        found = await asked.find()  # find and match at every source; shields
-        narrowed = narrow(decision, found, portal.standard)  # pure: what is left under the shields
-        outcomes = await asked.fetch(narrowed)  # only what is still permitted; deadline; isolation
-        final = narrow(decision, asked.found(), portal.standard)  # a shield that came late binds what has come already
-        view = merge(plan, final, outcomes, asked.persons(), portal.known, portal.clock())  # pure: nothing dropped, nothing unexplained
+        if breaking:
+            await portal.glass.broken(breaking, question, practitioner, decision, access.id)  # kept and told before anybody is asked
+        found = await asked.find()  # relationship first; find and match at every source; shields
+        rules, known = await portal.rules.concerning(plan, practitioner, breaking, found)  # consents, objections by what was learnt
+        decision = recheck(decision, plan, practitioner, rules, portal.log.now(), known)  # pure: what is left; nothing is added
+        await _note_vouching(decision, found, practitioner, access, portal)
+        outcomes = await asked.fetch(narrow(decision, found, portal.standard))  # only what is still permitted; deadline; isolation
+        view = await _merged(plan, decision, outcomes, asked, practitioner, breaking, access, portal)
         return await access.conclude(view)  # durable before one byte leaves; never content
+
+
+async def _merged(
+    plan: Plan, decision: Decision, outcomes: list[Outcome], asked: Asking, practitioner: Practitioner, breaking: Breaking | None,
+    access: Access, portal: Portal,
+) -> ChildView:  # fmt: skip
+    """The view of what still stands: made again if anything that it rests on was withdrawn or changed while it was made.
+
+    Nothing is waited for between the last look and the conclusion, so that a withdrawal stands in the log either before it, and counts,
+    or after it.
+    """
+    for _ in range(_LOOKS):
+        revision = portal.rules.revision
+        found = asked.found()
+        rules, known = await portal.rules.concerning(plan, practitioner, breaking, found)
+        upheld = uphold(decision, plan, practitioner, rules, portal.log.now(), known)
+        final = narrow(upheld, found, portal.standard)  # a shield that came late binds what has come already
+        view = merge(plan, final, outcomes, asked.persons(), portal.known, portal.clock())  # pure: nothing dropped, nothing unexplained
+        told = of_showing(final, view.manifest, practitioner, access.id)
+        if told:
+            await portal.alerts.add(told)
+        if portal.rules.revision == revision:
+            return view
+    raise PortalError("CV243", "What this rests on keeps changing, so that nothing can be shown now.", 503, "Ask again.", retry_after=1)
+
+
+async def _note_vouching(decision: Decision, found: Found, practitioner: Practitioner, access: Access, portal: Portal) -> None:
+    """Tell officers of a relationship that nobody but the asker vouches for, and count how often an agency vouches for its own people."""
+    agency_of = {id: source.agency for id, source in portal.sources.items()}
+    await portal.alerts.add(of_declaring(decision, practitioner, agency_of, access.id))
+    if found.vouched is None:
+        return
+    agency, day = practitioner.agency, as_day(portal.log.now())
+    await portal.vouchings.note(agency, practitioner.key, "own-agency" in found.vouched, day)
+    if await portal.vouchings.unusual(agency, day):
+        await portal.alerts.add([Alert(kind="own-agency-rate", to=agency, by_agency=agency)])
+
+
+def opened(breaking: Breaking | None, decision: Decision) -> Breaking | None:
+    """The breaking, until the end of the longest clause that it opens. Raises RequestError CV427 when it opens none."""
+    if breaking is None:
+        return None
+    minutes = [ruling.minutes for ruling in decision.permitted if ruling.broken]
+    if not minutes:
+        raise opens_nothing()
+    return msgspec.structs.replace(breaking, until=max(breaking.until, breaking.at + timedelta(minutes=max(minutes))))
 
 
 @asynccontextmanager
 async def open_portal(federation: Federation, state: Path, clock: Callable[[], datetime] | None = None) -> AsyncIterator[Portal]:
     """Open everything a federation names, and close it again. A source that cannot be opened does not stop the others.
 
-    Raises ConfigurationError or LogUnavailable when the portal cannot keep its promises: then it does not start.
+    Raises ConfigurationError, LogUnavailable or StorageUnavailable when the portal cannot keep its promises: then it does not start.
     """
     settings, now = federation.settings, clock or _utc
     sources = {each.id: Source(each, federation.standard, police=is_police(each, settings)) for each in federation.declared.values()}
     async with AsyncExitStack() as stack:
         accesslog = await AccessLog.open(settings.log, f"{settings.portal.id}/1", state, now, systems=sources)
         stack.push_async_callback(accesslog.close)
-        refuse_older(federation.agreements, await accesslog.agreements_loaded())
-        for agreement in federation.agreements.all:
-            await accesslog.change("agreement-loaded", agreement.id, str(agreement.version), agreement.hash)
+        database = await Database.open(settings.registry.url, state, *_TABLES)
+        stack.push_async_callback(database.close)
+        alerts = Alerts.open(database, settings.alerts, settings.agencies, state, now)
+        sealer = open_sealer(settings.log.auditors_key, state)
+        registry = Registry(database, accesslog.lasting, sealer, now)
+        await registry.check_key()
+        rules = await Rulebook.open(
+            federation.folder / "agreements", federation.agreements, _first_keys(federation), accesslog, registry, alerts, now
+        )
+        glass = Glass(
+            database=database, lasting=accesslog.lasting, sealer=sealer, alerts=alerts, terms=settings.break_glass,
+            agency_of={id: source.agency for id, source in sources.items()}, jurisdiction=settings.portal.jurisdiction, clock=now,
+        )  # fmt: skip
         identity = Identity(settings.issuers, agencies=frozenset(settings.agencies), roles=frozenset(settings.roles))
         await asyncio.gather(*(_open(source, stack) for source in sources.values()))
+        await stack.enter_async_context(_running(rules.run(), alerts.run(), _watch(glass, now)))
         yield Portal(
             settings=settings,
             standard=federation.standard,
             sources=sources,
-            rules=Rules(federation.agreements),
-            agreements=federation.agreements,
+            rules=rules,
+            registry=registry,
+            glass=glass,
+            vouchings=Vouchings(database, accesslog.lasting),
+            alerts=alerts,
             log=accesslog,
             identity=identity,
             known=_known(federation),
             clock=now,
         )
+
+
+@asynccontextmanager
+async def _running(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Work that goes on beside the questions. What ends one of them by mistake is told, and begins no chain of silence."""
+    tasks = [asyncio.create_task(_told(work)) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _told(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception as error:  # its text is not ours to vouch for
+        log.error("background work ended", id="CV902", error=type(error).__name__)
+
+
+async def _watch(glass: Glass, now: Callable[[], datetime]) -> None:
+    """Look for reviews whose time is over, until cancelled."""
+    while True:
+        with suppress(StorageUnavailable):
+            await glass.overdue(now())
+        await asyncio.sleep(_REVIEWS_EVERY)
+
+
+def _first_keys(federation: Federation) -> tuple[dict[str, str], str]:
+    """The key of each agency that no earlier one vouches for, and the file where it stands."""
+    agencies = federation.settings.agencies.items()
+    first = {id: key_id for id, agency in agencies for key_id, key in agency.keys.items() if isinstance(key, str)}
+    return first, str(federation.folder / "federation.toml")
 
 
 async def _open(source: Source, stack: AsyncExitStack) -> None:

@@ -6,8 +6,10 @@ First on the request path. A token is believed when one of the federation's issu
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -84,8 +86,9 @@ class Identity:
         key = await self._keys[issuer.issuer].key(header.get("kid"), header["alg"])
         if key is None:
             raise Unauthenticated("key")
-        claims = _proven(token, key, issuer, int(self._now()))
-        return self._entitled(_practitioner(claims, issuer), issuer)
+        now = int(self._now())
+        claims = _proven(token, key, issuer, now)
+        return self._entitled(_practitioner(claims, issuer, now), issuer)
 
     def _issuer(self, name: object) -> IssuerSettings:
         issuer = self._issuers.get(name) if isinstance(name, str) else None
@@ -164,20 +167,40 @@ def _proven(token: str, key: PublicKey, issuer: IssuerSettings, now: int) -> Map
     return claims
 
 
-def _practitioner(claims: Mapping[str, Any], issuer: IssuerSettings) -> Practitioner:
+def _practitioner(claims: Mapping[str, Any], issuer: IssuerSettings, now: int) -> Practitioner:
     """What the claims say, in our words. A person without a name of their own is nobody."""
     names = issuer.claims
     person = _name(_claim(claims, names.person))
     if not person:
         raise Unauthenticated("claims")
     assurance = _name(_claim(claims, names.assurance))
+    signed_in = _signed_in(claims, now)
     return Practitioner(
         issuer=issuer.issuer,
         person=person,
         agency=_name(_claim(claims, names.agency)),
         roles=_names(_claim(claims, names.roles)),
         assurance=assurance if assurance in issuer.assurance else None,
+        assured=issuer.up_to(assurance),
+        signed_in=signed_in,
+        session=_session(issuer.issuer, person, signed_in) if signed_in else None,
     )
+
+
+def _signed_in(claims: Mapping[str, Any], now: int) -> datetime | None:
+    """When the person proved who they are: ``auth_time`` (OpenID Connect Core 1.0 §2, RFC 9068 §2.2.1), whole seconds.
+
+    None when the token does not say, or says what cannot be: then nothing may rest on it.
+    """
+    said = claims.get("auth_time")
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 < said <= now + LEEWAY:
+        return None
+    return datetime.fromtimestamp(int(said), UTC)
+
+
+def _session(issuer: str, person: str, signed_in: datetime) -> str:
+    """One sign-in of one person, the same for every token that comes of it."""
+    return hashlib.sha256("\0".join((issuer, person, str(int(signed_in.timestamp())))).encode()).hexdigest()
 
 
 def _claim(claims: Mapping[str, Any], path: str) -> object:

@@ -66,6 +66,10 @@ class IssuerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     claims: ClaimNames = ClaimNames()
     assurance: tuple[Name, ...] = ()
 
+    def up_to(self, level: str) -> tuple[str, ...]:
+        """The levels that somebody recognised at ``level`` has reached, weakest first; none for a level not listed."""
+        return self.assurance[: self.assurance.index(level) + 1] if level in self.assurance else ()
+
 
 def production_mistakes(issuers: Sequence[IssuerSettings], file: str = "federation.toml") -> list[Mistake]:
     """What production refuses of its issuers: plain http, this machine, the demonstration's issuer, two tables for one issuer."""
@@ -74,7 +78,7 @@ def production_mistakes(issuers: Sequence[IssuerSettings], file: str = "federati
         parts = urlsplit(issuer.issuer)
         if parts.scheme != "https":
             mistakes.append(_mistake("CV131", file, issuer, "is not asked over https.", "Give the issuer's https address."))
-        if _loopback(parts.hostname or ""):
+        if is_loopback(parts.hostname or ""):
             mistakes.append(_mistake("CV132", file, issuer, "is this machine itself.", "Give the sign-in service's address."))
         if parts.path.rstrip("/").endswith(DEMO_ISSUER_PATH):
             mistakes.append(_mistake("CV133", file, issuer, "is the demonstration's, which signs for anybody.", "Remove it."))
@@ -87,7 +91,8 @@ def _mistake(id: str, file: str, issuer: IssuerSettings, said: str, hint: str) -
     return Mistake(id=id, message=f"The issuer {issuer.issuer} {said}", file=file, hint=hint)
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine itself."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -23,6 +23,7 @@ def manifest_of(settled: list[Outcome], shown: list[Outcome], decision: Decision
             clause=rulings[outcome.source, outcome.kind].clause,
             reason=outcome.reason or rulings[outcome.source, outcome.kind].reason,
             band=outcome.match.band if outcome.match else None,
+            consent=rulings[outcome.source, outcome.kind].consent,
         )
         for outcome in settled
     )
@@ -31,7 +32,8 @@ def manifest_of(settled: list[Outcome], shown: list[Outcome], decision: Decision
         for outcome, masked in zip(settled, shown, strict=True)
         for record, as_shown in zip(outcome.records, masked.records, strict=True)
     )
-    return Manifest(outcomes=outcomes, matched=_matched(persons), released=released)
+    rests = any(outcome.records and rulings[outcome.source, outcome.kind].relationship != "none" for outcome in settled)
+    return Manifest(outcomes=outcomes, matched=_matched(persons), released=released, voucher=decision.voucher if rests else None)
 
 
 def _matched(persons: Mapping[str, Person]) -> tuple[MatchedIdentifier, ...]:

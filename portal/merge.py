@@ -66,6 +66,8 @@ def merge(
         },
         held=() if decision.place else (Held("location", HELD_PLACE),),
         warnings=decision.warnings,
+        duties=decision.duties,
+        offersDeclared=any(ruling.reason == "voucher-silent" for ruling in decision.rulings),
         manifest=manifest_of(settled, shown, decision, {} if decision.hidden or decision.unsure else persons),
     )
 
@@ -114,12 +116,16 @@ def _source_outcome(
 
 
 def _kind_outcome(outcome: Outcome, ruling: Ruling, masked: bool) -> KindOutcome:
-    """What is shown of one ruling: clause and reason are the same for every child; a masked source's clause would name it."""
+    """What is shown of one ruling: clause and reason are the same for every child; a masked source's clause would name it.
+
+    Of a no that rests on this child the clause is shown by which anybody else would have been asked about.
+    """
     denied = outcome.state == "NOT_PERMITTED"
+    cited = ruling.clause if ruling.permitted else ruling.nearest
     return KindOutcome(
         kind=outcome.kind,
         state=outcome.state,
-        clause=None if masked or denied else ruling.clause,
+        clause=None if masked or denied else cited,
         reason=ruling.reason if denied else None,
         nearest=ruling.nearest if denied and not masked else None,
     )

@@ -34,6 +34,10 @@ Jurisdiction = Literal["scotland", "england", "wales", "northern-ireland"]
 Informed = Literal["YES", "NO", "NOT_YET", "OTHER"]
 
 
+#: Why something is not asked for, where that rests on this child. Nobody but the log is told.
+RESTS_ON_CHILD = frozenset({"objection", "relationship", "ages"})
+
+
 class Practitioner(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, for which agency, in which roles; ``assurance`` is the issuer's ``acr``.
 
@@ -96,7 +100,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Which sources, kinds and fields would answer; ``unfindable`` sources have no way to look this child up.
 
     ``guards`` are the shield sources: they are asked about the child, for shields alone, whenever anybody is asked. ``begins`` has the
-    first day a source covers, where it names one.
+    first day a source covers, where it names one. ``vouchers`` are the sources that can say who works with a child: they are asked where
+    a clause wants to know.
     """
 
     question: Question
@@ -105,6 +110,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     unfindable: frozenset[str]
     guards: frozenset[str] = frozenset()
     begins: Mapping[str, date] = msgspec.field(default_factory=dict)
+    vouchers: frozenset[str] = frozenset()
 
     def wanted(self, source: str, kind: str) -> frozenset[str]:
         """The fields wanted of one (source, kind)."""
@@ -143,10 +149,21 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """The clause carries the condition under which police may share (``conditions.handling``)."""
     broken: bool = False
     """The clause is one that only breaking the glass opens."""
+    minutes: int = 0
+    """For so many minutes it is open then."""
+    floor: Tier = "T1"
+    """No record of this source is less sensitive, whatever the source says today: it was signed so."""
+    police: bool = False
+    """Its records are police records, or were when the agreement was signed."""
     duties: tuple[str, ...] = ()
     """What whoever is shown this must do, in words."""
     notify: tuple[str, ...] = ()
     """The agencies that are told that this was shown: that it was, not of whom."""
+
+    @property
+    def rests_on_child(self) -> bool:
+        """A no that must read like the answer about a child nobody knows: by its clause anybody else would be asked about."""
+        return not self.permitted and self.reason in RESTS_ON_CHILD
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,12 +192,33 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     def permitted(self) -> tuple[Ruling, ...]:
         return tuple(ruling for ruling in self.rulings if ruling.permitted and ruling.state is None)
 
+    @property
+    def wants_voucher(self) -> bool:
+        """Whether vouchers are asked: also where a no rests on this child, or that they are not would tell it from one nobody knows."""
+        return any(
+            ruling.relationship != "none"
+            and ((ruling.permitted and ruling.state is None) or (ruling.rests_on_child and ruling.state == "NOTHING_TO_SHOW"))
+            for ruling in self.rulings
+        )
+
+
+class Breaking(msgspec.Struct, frozen=True, kw_only=True):
+    """The glass, broken by one practitioner for one child: why (one of the federation's reasons), when, and until when (aware).
+
+    A clause opens for its own minutes after ``at``; ``until`` is the end of the longest that it opened, ``at`` before that is known.
+    """
+
+    id: str
+    reason: str
+    at: datetime
+    until: datetime
+
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What the finds have said: the shields that bind, and whether a shield source is silent.
 
     ``veiled`` and ``unsure`` as in ``Decision``. ``persons`` are those accepted so far, by source. ``vouched`` are the vouchers that said
-    yes, None when none was asked; ``mute`` says that one of those asked has not spoken.
+    yes, None when none was asked; ``mute`` are those who could have and have not spoken.
     """
 
     shields: frozenset[Shield] = frozenset()
@@ -189,7 +227,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     unsure: bool = False
     persons: Mapping[str, Person] = msgspec.field(default_factory=dict)
     vouched: frozenset[Voucher] | None = None
-    mute: bool = False
+    mute: frozenset[Voucher] = frozenset()
 
 
 class Understanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -383,12 +421,16 @@ class ChildView(msgspec.Struct, frozen=True, kw_only=True):
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of this child and this asking beyond the agreements: first from what was typed, then from what was matched.
 
-    ``births`` are PartialDates, every one of which may be the child's birth date. ``recorded`` are the registry's entries about this child,
-    ``readable`` whether the registry could be read. ``vouched`` and ``mute`` as in ``Found``.
+    ``births`` are PartialDates, every one of which may be the child's birth date; while nobody was looked for (``unfound``) more may be
+    learnt. ``recorded`` are the registry's entries about this child,
+    ``readable`` whether the registry could be read. ``vouched`` and ``mute`` as in ``Found``. ``breaking`` is the glass broken for this
+    child, by this asker.
     """
 
     births: tuple[str, ...] = ()
+    unfound: bool = True
     recorded: tuple[Entry, ...] = ()
     readable: bool = True
     vouched: frozenset[Voucher] | None = None
-    mute: bool = False
+    mute: frozenset[Voucher] = frozenset()
+    breaking: Breaking | None = None

@@ -48,6 +48,22 @@ SAYS: dict[OutcomeState, str] = {
     "PENDING": "We are still waiting for {name}. What you see so far is not all. Wait a few more seconds, or phone. Do not decide yet.",
 }  # fmt: skip
 
+#: Other words where the asker can mend it: by (outcome, reason). Every one of these reasons is the same for every child.
+SAYS_WHY: dict[tuple[OutcomeState, str], str] = {
+    ("NOT_ASKED", "voucher-silent"): "We did not ask {name}. It wants to know first who works with this child, and the agencies that "
+    "can say did not answer. This tells you nothing about the child. If you work with this child, say so and why, or phone.",
+    ("NOT_ASKED", "registry-silent"): "We did not ask {name}. What families have said about sharing counts here, and cannot be read now. "
+    "This tells you nothing about the child. Try again once. If you cannot wait, phone.",
+    ("NOT_PERMITTED", "reason-missing"): "We did not ask {name}, because you have not said why you ask. "
+    "Give your reason and ask again. To keep a child safe you can still phone.",
+    ("NOT_PERMITTED", "assurance"): "We did not ask {name}, because you must sign in more securely for this. "
+    "Sign in again that way. To keep a child safe you can still phone.",
+    ("NOT_PERMITTED", "informing"): "We did not ask {name}, because the family must be told first. "
+    "Tell them if that is safe, say that you did, and ask again. If it is not safe, phone.",
+    ("NOT_PERMITTED", "break-glass"): "{name} shows this only if a child may be harmed and you say why. Somebody will check it. "
+    "Use it if you need it to keep a child safe: you will not be blamed for honest use. You can also phone.",
+}
+
 SAYS_NO_SOURCE = "No agency here is connected for this. That tells you nothing about the child. Phone if you need to know."
 
 #: Served in place of every child's page when who looks cannot be recorded.
@@ -88,7 +104,8 @@ def says(state: OutcomeState, name: str, now: datetime, outcome: Outcome | None 
     at = local(now)
     since = local(outcome.since) if outcome and outcome.since else at
     aside = outcome.set_aside if outcome else 0
-    words = SAYS[state].format(
+    template = SAYS_WHY.get((state, outcome.reason or ""), SAYS[state]) if outcome else SAYS[state]
+    words = template.format(
         name=name,
         time=f"{at:%H:%M}",
         day=f"{at.day} {at:%B %Y}",

@@ -11,12 +11,16 @@ from connectors.localtime import day_of
 from connectors.matching import Match
 from connectors.release import without_place
 from connectors.standard import Standard
-from portal.model import Decision, OutcomeState, Plan
+from portal.model import Decision, OutcomeState, Plan, Ruling
 from portal.outcomes import Outcome
 
 
 def settle(outcome: Outcome, plan: Plan, decision: Decision, standard: Standard) -> Outcome:
-    """The outcome after shields: under an IDENTITY shield whatever any source said reads the same as for an unknown child."""
+    """The outcome after shields, and after what was withdrawn or changed while the source answered.
+
+    Under an IDENTITY shield whatever any source said reads the same as for an unknown child.
+    """
+    outcome = _as_ruled(outcome, decision)
     if decision.hidden and not _same_for_all(outcome):
         # A child nobody knows who shares name and birth date would be one of too many.
         return _emptied(outcome, "TOO_MANY" if outcome.crowded else "NOTHING_TO_SHOW", "shielded")
@@ -28,9 +32,21 @@ def settle(outcome: Outcome, plan: Plan, decision: Decision, standard: Standard)
     if decision.place or not outcome.records:
         return outcome
     kind, wanted, today = standard.kinds[outcome.kind], plan.wanted(outcome.source, outcome.kind), day_of(decision.at)
-    ceiling = next(each.ceiling for each in decision.rulings if (each.source, each.kind) == (outcome.source, outcome.kind))
+    ceiling = _ruling(outcome, decision).ceiling
     records = tuple(without_place(kind, record, wanted, standard, ceiling, today) for record in outcome.records)
     return msgspec.structs.replace(outcome, records=records)
+
+
+def _as_ruled(outcome: Outcome, decision: Decision) -> Outcome:
+    """The outcome as far as its ruling still stands: a yes that has become a no releases nothing of what has come already."""
+    ruling = _ruling(outcome, decision)
+    if ruling.permitted or ruling.state in (None, outcome.state) or (ruling.rests_on_child and _same_for_all(outcome)):
+        return outcome
+    return _emptied(outcome, ruling.state, ruling.reason or "changed")
+
+
+def _ruling(outcome: Outcome, decision: Decision) -> Ruling:
+    return next(each for each in decision.rulings if (each.source, each.kind) == (outcome.source, outcome.kind))
 
 
 def _same_for_all(outcome: Outcome) -> bool:

@@ -63,7 +63,8 @@ above its record's. Types are GraphQL's: `[X!]` is a list.
 def _kind_facts(kind: Kind) -> str:
     section = f"Section `{kind.section}`" if kind.section else "Shown among the demographics"
     chronology = ", on the chronology by `occurredOn`" if kind.occurred else ""
-    return f"{section}. Lowest tier {kind.tier}{chronology}."
+    since = f" Since {kind.since}." if kind.since else ""
+    return f"{section}. Lowest tier {kind.tier}{chronology}.{since}"
 
 
 def _field_table(fields: list[Field]) -> list[str]:

@@ -34,7 +34,9 @@ from connectors.source import Source
 from connectors.sql import SqlFind, SqlProvide
 from connectors.standard import load_standard
 from portal import outcomes
-from portal.agreements.documents import NOT_YET, Basis, Header, KindTerms, Terms, When
+from portal.agreements.conditions import Conditions, OnlyBroken
+from portal.agreements.documents import Basis, Header, KindTerms, Party, Retention, Rights, Subjects, Terms, When
+from portal.agreements.keys import SucceedingKey
 from portal.agreements.rules import State
 from portal.agreements.signatures import Signature
 from portal.api.schema import build_schema
@@ -87,10 +89,13 @@ def written_down() -> list[Any]:
         pytest.param("reference/sources.md", declarative.Need.__args__, id="needs"),  # type: ignore[attr-defined]
         pytest.param(
             "reference/agreements.md",
-            keys(Header, Terms, KindTerms, Basis, When, Signature) | {"grants", "sensitive_services", "[[signature]]"},
+            keys(
+                Header, Party, Subjects, Retention, Rights, Terms, KindTerms, Basis, When, Conditions, OnlyBroken, SucceedingKey, Signature
+            )
+            | {"grants", "sensitive_services", "[[signature]]"},
             id="agreement-keys",
         ),
-        pytest.param("reference/agreements.md", [*NOT_YET, *WORDS, *State.__args__], id="agreement-words"),  # type: ignore[attr-defined]
+        pytest.param("reference/agreements.md", [*WORDS, *State.__args__], id="agreement-words"),  # type: ignore[attr-defined]
         pytest.param("reference/outcomes.md", [*outcomes.SAYS, *outcomes.PRECEDENCE, *WORDS], id="outcomes"),
         pytest.param(
             "reference/standard.md", [*standard.kinds, *(kind.section for kind in standard.kinds.values() if kind.section)], id="kinds"

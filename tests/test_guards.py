@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
-from graphql import ObjectTypeDefinitionNode, find_breaking_changes, parse, print_ast
+from graphql import EnumTypeDefinitionNode, GraphQLNamedType, ObjectTypeDefinitionNode, find_breaking_changes, parse, print_ast
 from graphql import build_schema as parsed
 
+from connectors.grammar import argument
 from connectors.standard import Standard, load_standard
 from portal.api.publish import PUBLISHED
 from portal.api.schema import api_text, build_schema
@@ -25,10 +27,19 @@ def breaking(before: str, after: str) -> list[str]:
     return [change.description for change in find_breaking_changes(old, new)]
 
 
+def published() -> dict[str, str]:
+    """Every standard in ``schema/published`` by its version, the oldest first."""
+    paths = sorted((SCHEMA / "published").glob("*.graphql"), key=lambda path: numbered(path.stem))
+    return {path.stem: path.read_text("utf-8") for path in paths}
+
+
+def numbered(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
 def last_published() -> str:
     """The newest standard in ``schema/published``, by version."""
-    versions = sorted((SCHEMA / "published").glob("*.graphql"), key=lambda path: [int(part) for part in path.stem.split(".")])
-    return versions[-1].read_text("utf-8")
+    return [*published().values()][-1]
 
 
 def changed_standard(tmp_path: Path, file: str, old: str, new: str) -> Standard:
@@ -49,8 +60,70 @@ def layers(root: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_standard_breaks_nothing_that_was_published() -> None:
-    assert breaking(last_published(), load_standard().sdl) == []
+@pytest.mark.parametrize("version", published())
+def test_the_standard_breaks_nothing_that_was_published(version: str) -> None:
+    assert breaking(published()[version], load_standard().sdl) == []
+
+
+def test_the_newest_published_standard_is_of_the_version_in_use() -> None:
+    assert [*published()][-1] == load_standard().version
+    assert published().keys() == {"1.0", "1.1"}
+
+
+def unmarked(before: str, after: str, version: str) -> list[str]:
+    """What came after a version and does not say so: who signed under it would share it unasked under "every field"."""
+    old = parsed(f"type Query {{ x: Int }}\n{before}").type_map
+    return [place for place, parts in _parts(after).items() if place not in old and numbered(parts.pop("", "1.0")) <= numbered(version)] + [
+        f"{place}.{name}"
+        for place, parts in _parts(after).items()
+        if place in old
+        for name, since in parts.items()
+        if name and name not in _names(old[place]) and numbered(since) <= numbered(version)
+    ]
+
+
+def _names(type_: GraphQLNamedType) -> Collection[str]:
+    return {**getattr(type_, "fields", {}), **getattr(type_, "values", {})}
+
+
+def _parts(sdl: str) -> dict[str, dict[str, str]]:
+    """Every object and code list, and every field and code of it, with its @since or 1.0; the type's own stands under no name."""
+    types = [node for node in parse(sdl).definitions if isinstance(node, ObjectTypeDefinitionNode | EnumTypeDefinitionNode)]
+    return {
+        node.name.value: {
+            "": argument(node, "since", "version") or "1.0",
+            **{
+                part.name.value: argument(part, "since", "version") or "1.0"  # type: ignore[arg-type]
+                for part in (node.fields if isinstance(node, ObjectTypeDefinitionNode) else node.values)
+            },
+        }
+        for node in types
+    }
+
+
+@pytest.mark.parametrize("version", published())
+def test_whatever_is_newer_than_a_published_standard_says_so(version: str) -> None:
+    assert unmarked(published()[version], load_standard().sdl, version) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "unsaid"),
+    [
+        ("wellbeingconcern.graphql", "  dueBy: Date\n", "  dueBy: Date\n  heardFrom: String\n", "WellbeingConcern.heardFrom"),
+        (
+            "wellbeingconcern.graphql",
+            '  "Basic needs are not met."\n',
+            '  "Alone."\n  ALONE\n  "Basic needs are not met."\n',
+            "ConcernCategory.ALONE",
+        ),
+        ("exclusion.graphql", ' @occurred @since(version: "1.1") {', " @occurred {", "Exclusion"),
+        ("exclusion.graphql", 'enum ExclusionType @since(version: "1.1") {', "enum ExclusionType {", "ExclusionType"),
+    ],
+)
+def test_something_newer_that_does_not_say_so_is_seen(tmp_path: Path, file: str, old: str, new: str, unsaid: str) -> None:
+    changed = changed_standard(tmp_path, file, old, new)
+
+    assert unmarked(published()["1.0"], changed.sdl, "1.0") == [unsaid]
 
 
 @pytest.mark.parametrize(
@@ -124,8 +197,9 @@ def _marks(sdl: str) -> dict[str, dict[str, str]]:
     return marks
 
 
-def test_no_mark_and_no_tier_of_the_published_standard_has_become_weaker() -> None:
-    assert weakened(last_published(), load_standard().sdl) == []
+@pytest.mark.parametrize("version", published())
+def test_no_mark_and_no_tier_of_a_published_standard_has_become_weaker(version: str) -> None:
+    assert weakened(published()[version], load_standard().sdl) == []
 
 
 @pytest.mark.parametrize(
@@ -135,6 +209,8 @@ def test_no_mark_and_no_tier_of_the_published_standard_has_become_weaker() -> No
         ("persondetails.graphql", "town: String @location @tier(level: T3)", "town: String @location @tier(level: T2)"),
         ("wellbeingconcern.graphql", "summary: String @freeText", "summary: String"),
         ("policeevent.graphql", "@tier(level: T4) @occurred", "@tier(level: T3) @occurred"),
+        ("relationship.graphql", "livesWith: LivesWith @location", "livesWith: LivesWith"),
+        ("childvoice.graphql", "@tier(level: T3) @occurred", "@tier(level: T2) @occurred"),
     ],
 )
 def test_a_mark_taken_away_or_a_tier_lowered_is_seen(tmp_path: Path, file: str, old: str, new: str) -> None:

@@ -13,7 +13,21 @@ from typing import Any
 import msgspec
 
 from connectors.simulated import named, numbers, words
-from connectors.simulated.happenings import Absences, Concern, HealthVisit, Histories, Involved, Planned, PoliceReport, Step, Warned, joined
+from connectors.simulated.happenings import (
+    Absences,
+    Concern,
+    HealthVisit,
+    Histories,
+    Involved,
+    Milestone,
+    Planned,
+    PoliceReport,
+    Saying,
+    SentHome,
+    Step,
+    Warned,
+    joined,
+)
 from connectors.simulated.people import Adult, Child, Family, Home, Sex, age_on
 
 SEED = 20261120
@@ -43,8 +57,10 @@ def build_world(seed: int = SEED) -> World:
     told = named.families()
     taken = {child.chi for family in told for child in family.children}
     ordinary = [_family(rng, index, taken) for index in range(_ORDINARY)]
-    histories = [named.histories(), *(_history(rng, family) for family in ordinary)]
-    return World(seed=seed, families=(*told, *ordinary), histories=joined(histories))
+    first = joined([named.histories(), *(_history(rng, family) for family in ordinary)])
+    # Numbers of their own for each family: what was drawn before stays as it was.
+    later = [_told(random.Random(f"{seed}/told/{family.id}"), family, first) for family in ordinary]
+    return World(seed=seed, families=(*told, *ordinary), histories=joined([first, *later]))
 
 
 def _family(rng: random.Random, index: int, taken: set[str]) -> Family:
@@ -216,3 +232,51 @@ def _fire_visit(rng: random.Random, child: Child) -> Histories:
 def _charity(rng: random.Random, child: Child) -> Histories:
     group = _involved(rng, child, "bairns-first", "young-carers", "Group worker", _back(rng, 10, 500))
     return Histories(involved=(group,), concerns=(_concern(rng, child, "bairns-first", words.CHARITY_WORRIES, "group-worker"),))
+
+
+def _told(rng: random.Random, family: Family, first: Histories) -> Histories:
+    """What an ordinary family's children lived through and said, where an agency that writes such things down knows them already."""
+    helped = {item.child: item.since for item in first.involved if item.agency == "northshire-social-work"}
+    return joined(
+        [
+            *(_beside_a_social_worker(rng, child, helped[child.id]) for child in family.children if child.id in helped),
+            *(_beside_a_teacher(rng, child) for child in family.children if child.hillview and age_on(child.birth_date, AS_OF) >= 7),
+        ]
+    )
+
+
+def _beside_a_social_worker(rng: random.Random, child: Child, since: date) -> Histories:
+    began = Milestone(
+        child=child.id, on=since.isoformat(), category="service", text="A social worker began to work with the family.",
+        meaning="They asked for it.", impact="better",
+    )  # fmt: skip
+    happened = [_milestone(rng, child) for _ in range(rng.randrange(1, 4))]
+    small = age_on(child.birth_date, AS_OF) < 4
+    topic, spoken = rng.choice(words.SHOWN if small else words.SAYINGS)
+    said = Saying(
+        child=child.id, agency="northshire-social-work", on=max(since, _back(rng, 3, 30)), topic=topic, words=spoken,
+        means="observed" if small else "spoken", setting="home", by="Social worker",
+    )  # fmt: skip
+    return Histories(milestones=(began, *happened), sayings=(said,) if rng.random() < 0.6 else ())
+
+
+def _milestone(rng: random.Random, child: Child) -> Milestone:
+    category, text, meaning, impact = rng.choice(words.MILESTONES)
+    day = max(child.birth_date, _back(rng, 20, 900))
+    exactly = rng.choice((day.isoformat(), day.isoformat(), f"{day:%Y-%m}", f"{day:%Y}"))
+    return Milestone(child=child.id, on=exactly, category=category, text=text, meaning=meaning, impact=impact, checked=rng.random() < 0.8)
+
+
+def _beside_a_teacher(rng: random.Random, child: Child) -> Histories:
+    said: tuple[Saying, ...] = ()
+    if rng.random() < 0.08:
+        topic, spoken = rng.choice(words.SAYINGS)
+        said = (Saying(child=child.id, agency="hillview-school", on=_back(rng, 5, 300), topic=topic, words=spoken, means="written",
+                       setting="school", checked=rng.random() < 0.8),)  # fmt: skip
+    away: tuple[SentHome, ...] = ()
+    if rng.random() < 0.04:
+        # A Monday of this term: the world stands still on a Friday.
+        start, (reason, text) = AS_OF - timedelta(days=4, weeks=rng.randrange(1, 12)), rng.choice(words.EXCLUSIONS)
+        away = (SentHome(child=child.id, start=start, end=start + timedelta(days=1), kind="temporary", reasons=(reason,), text=text,
+                         openings=4, back=rng.choice(("back", "support"))),)  # fmt: skip
+    return Histories(sayings=said, exclusions=away)

@@ -135,6 +135,92 @@ class Warned(msgspec.Struct, frozen=True, kw_only=True):
     void: bool = False
 
 
+class Milestone(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of the chronology that social work keeps of a child."""
+
+    child: str
+    on: str
+    """As exactly as is known: YYYY, YYYY-MM or YYYY-MM-DD."""
+    category: str
+    text: str
+    meaning: str
+    impact: str
+    """better, worse, both, neither, unclear."""
+    action: str | None = None
+    child_says: str | None = None
+    indicators: tuple[str, ...] = ()
+    adults: tuple[str, ...] = ()
+    """By relation, in social work's words."""
+    until: str | None = None
+    restricted: bool = False
+    """Somebody else's sensitive matter stands in it."""
+    checked: bool = True
+    void: bool = False
+
+
+class SentHome(msgspec.Struct, frozen=True, kw_only=True):
+    """An exclusion from Hillview School."""
+
+    child: str
+    start: date
+    end: date
+    kind: str
+    reasons: tuple[str, ...]
+    text: str
+    openings: int
+    back: str
+    """not-yet, back, support, part-time, elsewhere."""
+    meeting: date | None = None
+    heard: bool = True
+    child_says: str | None = None
+    parents_say: str | None = None
+    appeal: str = "none"
+    """none, open, won, lost, withdrawn."""
+    work_sent: bool = True
+    checked: bool = True
+
+
+class Kin(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody of a child's family or home, beyond those who stand in the world as its family."""
+
+    child: str
+    relation: str
+    name: str
+    lives_with: str
+    """yes, part, no."""
+    responsibility: str
+    """yes, part, no, unknown."""
+    rests_on: str | None = None
+    seen: date | None = None
+    since: str | None = None
+    until: str | None = None
+    looks_after: bool = False
+
+
+class Saying(msgspec.Struct, frozen=True, kw_only=True):
+    """What a child said, as whoever listened wrote it down."""
+
+    child: str
+    agency: str
+    on: date
+    topic: str
+    words: str
+    means: str
+    setting: str
+    wants: str | None = None
+    feels: str | None = None
+    place: str | None = None
+    alone: bool = True
+    others: tuple[str, ...] = ()
+    not_to_tell: tuple[str, ...] = ()
+    indicators: tuple[str, ...] = ()
+    action: str | None = None
+    by: str = "Guidance teacher"
+    agreed: bool = True
+    """The child heard it again and agreed to the words."""
+    checked: bool = True
+
+
 class Histories(msgspec.Struct, frozen=True, kw_only=True):
     """What happened, to one family or to all, by what it is."""
 
@@ -145,6 +231,10 @@ class Histories(msgspec.Struct, frozen=True, kw_only=True):
     plans: tuple[Planned, ...] = ()
     reports: tuple[PoliceReport, ...] = ()
     warnings: tuple[Warned, ...] = ()
+    milestones: tuple[Milestone, ...] = ()
+    exclusions: tuple[SentHome, ...] = ()
+    kin: tuple[Kin, ...] = ()
+    sayings: tuple[Saying, ...] = ()
 
 
 def joined(parts: Iterable[Histories]) -> Histories:

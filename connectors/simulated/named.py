@@ -10,12 +10,18 @@ from datetime import date
 from itertools import islice
 
 from connectors.simulated import numbers
+from connectors.simulated.chronicles import chronicles
 from connectors.simulated.happenings import Absences, Histories, Involved, joined
 from connectors.simulated.people import Adult, Child, Family, Home, Sex, Shield
 from connectors.simulated.stories import histories_of_others, jo_ash, robin_ash
 
 SOCIAL_WORKER = "ewan"
 HEALTH_VISITOR = "hamida"
+NAMED_PERSON = "morag"
+#: The workers who can sign in: their names, and how the identity provider names them.
+SIGN_IN = {"Morag Baillie": NAMED_PERSON, "Ewan Drummond": SOCIAL_WORKER, "Hamida Yusuf": HEALTH_VISITOR}
+#: Who works with a client of social work besides its own people: Hamida stayed with Zara's family when they had to leave their home.
+STAYED_WITH = {"zara": (HEALTH_VISITOR,)}
 
 
 def families() -> tuple[Family, ...]:
@@ -45,7 +51,7 @@ def families() -> tuple[Family, ...]:
 def histories() -> Histories:
     """What happened to the named children, and who works with each of them as with any child."""
     children = [child for family in families() for child in family.children if child.id != "jo"]
-    return joined((jo_ash(), robin_ash(), histories_of_others(), *(_everyday(child) for child in children)))
+    return joined((jo_ash(), robin_ash(), histories_of_others(), *(_everyday(child) for child in children), chronicles()))
 
 
 def _everyday(child: Child) -> Histories:

@@ -23,6 +23,7 @@ import aiohttp
 
 from connectors.errors import ConfigurationError, Mistake
 from connectors.simulated import (
+    chronicles,
     families,
     happenings,
     named,
@@ -40,7 +41,7 @@ from connectors.simulated import (
 from connectors.simulated.families import SEED, World, build_world
 from connectors.simulated.processes import Process, free_port, listening, listening_again
 
-_WORLD = (families, happenings, named, numbers, people, stories, versions, words)
+_WORLD = (chronicles, families, happenings, named, numbers, people, stories, versions, words)
 
 
 class RunningSource:
@@ -154,10 +155,13 @@ def _fresh(log: Path) -> Path:
     return log
 
 
-def prepared(folder: Path, agency: ModuleType, seed: int) -> tuple[Path, bool]:
-    """Where an agency's data stands, and whether it is there whole. What an earlier seed or code left is removed."""
+def prepared(folder: Path, agency: ModuleType, seed: int, issuer: str = "") -> tuple[Path, bool]:
+    """Where an agency's data stands, and whether it is there whole. What an earlier seed, issuer or code left is removed.
+
+    ``issuer`` is named where the data names people by it.
+    """
     made_by = "".join(inspect.getsource(module) for module in (*_WORLD, agency))
-    stamp = hashlib.sha256(f"{seed}\n{sys.version_info[:2]}\n{made_by}".encode()).hexdigest()[:12]
+    stamp = hashlib.sha256(f"{seed}\n{issuer}\n{sys.version_info[:2]}\n{made_by}".encode()).hexdigest()[:12]
     home = folder / agency.AGENCY
     here = home / stamp
     if (here / "whole").exists():
@@ -188,7 +192,7 @@ async def _nhs(folder: Path, world: World, issuer: str) -> RunningSource:
 
 
 async def _school(folder: Path, world: World, issuer: str) -> RunningSource:
-    here, whole = prepared(folder, school, world.seed)
+    here, whole = prepared(folder, school, world.seed, issuer)
     data, key, log, port = here / "postgres", here / "key", _fresh(here / "server.log"), free_port()
     if not whole:
         key.touch(mode=0o600)
@@ -202,7 +206,7 @@ async def _school(folder: Path, world: World, issuer: str) -> RunningSource:
 
     process = await start()
     if not whole:
-        await _or_stop(process, school.load(world, postgres.url(port, password)))
+        await _or_stop(process, school.load(world, postgres.url(port, password), issuer))
         (here / "whole").touch()
 
     loaded = _statements(log)
@@ -215,7 +219,7 @@ async def _school(folder: Path, world: World, issuer: str) -> RunningSource:
 
 def _statements(log: Path) -> int:
     """How often a PostgreSQL server was asked for rows of ours: its log has every statement, without parameters."""
-    return len(re.findall(r"\bfrom (?:pupil|staff_link|attendance_month|pastoral_note)\b", log.read_text()))
+    return len(re.findall(r"\bfrom (?:pupil|staff_link|attendance_month|pastoral_note|exclusion|pupil_voice)\b", log.read_text()))
 
 
 async def _police(folder: Path, world: World, issuer: str) -> RunningSource:

@@ -71,3 +71,32 @@ VISITS = (
     ("AMB", "Community paediatric clinic"), ("AMB", "Health visitor review"), ("AMB", "Dental clinic"), ("EMER", "Emergency department"),
     ("AMB", "Audiology clinic"), ("AMB", "Asthma clinic"), ("IMP", "Children's ward"), ("AMB", "Speech and language clinic"),
 )  # fmt: skip
+
+MILESTONES = (
+    ("health", "Not brought to two clinics in one month.", "Both letters went to the old address.", "worse"),
+    ("school", "Began nursery.", "Talks more, and sleeps at night.", "better"),
+    ("family", "A grandparent died.", "The family lost the person who did the mornings.", "worse"),
+    ("money", "Heating and phone were cut off for a week.", "Stayed with friends; ate at school.", "worse"),
+    ("support", "A support worker came every morning for six weeks.", "Up, fed and at school by nine.", "better"),
+    ("achievement", "Swam a length for the first time.", "Told everybody.", "better"),
+    ("not-seen", "Three home visits without an answer.", "Nobody from this service has seen the child since.", "unclear"),
+)
+SAYINGS = (
+    ("home", "It is loud at night and I put the radio on."),
+    ("school", "I like Fridays because we do art."),
+    ("friends", "I have nobody to sit with since she moved."),
+    ("plans", "You ask me and then you write something else."),
+    ("hopes", "I want to work with horses."),
+    ("caring", "I make the tea. It is fine. I would like a day off."),
+)
+SHOWN = (
+    ("home", "Goes to the mother when a door bangs, and settles quickly on her lap."),
+    ("family", "Watches the brother all the time and copies what he does."),
+    ("other", "Did not look up when called, three times in an hour."),
+)
+EXCLUSIONS = (
+    ("fight", "Fought in the yard at break."),
+    ("disruption", "Would not let the lesson go on, for the fourth time this week."),
+    ("pupil-abuse", "Threatened a younger pupil at the gate."),
+    ("phone", "Filmed a teacher and sent it round."),
+)

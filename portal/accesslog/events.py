@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from connectors import Identifier
 from portal.accesslog.pseudonyms import Digests, Pseudonyms, identifiers_of
-from portal.model import Decision, LoggedOutcome, Manifest, Plan, Practitioner, Ruling
+from portal.model import Breaking, Decision, LoggedOutcome, Manifest, Plan, Practitioner, Question, Ruling
 
 Facts = dict[str, Any]
 #: What an event says, given the moment the store writes it at: pseudonyms belong to that moment's epoch.
@@ -23,7 +24,9 @@ Ended = Literal["answered", "client-left", "refused", "failed"]
 
 VERSION = 1
 FIRST_LINK = bytes(32)
-CHANGES = frozenset({"agreement-loaded", "suspended", "consent", "objection", "break-glass", "key"})
+CHANGES = frozenset(
+    {"agreement-loaded", "suspended", "lifted", "consent", "objection", "not-shared", "break-glass", "review", "key"},
+)
 NOTHING = Manifest(outcomes=(), matched=(), released=())
 
 _REFUSALS = re.compile(r"role|agency|overreach|CV[46]\d\d", re.ASCII)
@@ -73,8 +76,9 @@ def moment(text: str) -> datetime:
 
 
 def intent(
-    *, access: str, nonce: bytes, practitioner: Practitioner, plan: Plan, decision: Decision, pseudonyms: Pseudonyms, digests: Digests
-) -> Draft:
+    *, access: str, nonce: bytes, practitioner: Practitioner, plan: Plan, decision: Decision, breaking: Breaking | None = None,
+    pseudonyms: Pseudonyms, digests: Digests,
+) -> Draft:  # fmt: skip
     """Somebody is about to look: durable before any agency is asked."""
     question = plan.question
     facts: Facts = {
@@ -87,9 +91,14 @@ def intent(
         "agreements": dict(decision.agreements),
         "rulings": [_ruling(each) for each in decision.rulings],
     }
-    if decision.permitted and plan.guards:
+    if (decision.permitted or decision.wants_voucher) and plan.guards:
         # Whoever is asked for anything, these are asked about the child as well.
         facts["shield_sources"] = sorted(plan.guards)
+    if decision.wants_voucher and plan.vouchers:
+        facts["vouchers"] = sorted(plan.vouchers)
+    facts |= _said(question)
+    if breaking:
+        facts["break_glass"] = {"id": breaking.id, "reason": breaking.reason, "until": stamp(breaking.until)}
     if question.reason:
         facts["reason"] = {"committed": digests.reason(nonce, question.reason)}
     identifiers = identifiers_of(question.subject)
@@ -119,6 +128,7 @@ def conclusion(
             for each in manifest.released
         ],
     }
+    facts |= _present(voucher=manifest.voucher)
     matched = manifest.matched
     _check([facts, [each.source for each in matched]])
     return lambda at: {**facts, "matched": _unique(pseudonyms.of(each.identifier, at, source=each.source) for each in matched)}
@@ -133,14 +143,23 @@ def refusal(*, nonce: bytes, practitioner: Practitioner, why: str) -> Draft:
     return lambda at: facts
 
 
-def change(*, nonce: bytes, actor: Practitioner | None, log: str, what: str, id: str, version: str, hash: str | None) -> Draft:
-    """Something that decisions rest on has changed. Without a practitioner the actor is the portal itself."""
+def change(
+    *, nonce: bytes, actor: Practitioner | None, log: str, what: str, id: str, version: str, hash: str | None,
+    subject: Iterable[Identifier] = (), pseudonyms: Pseudonyms | None = None, more: Mapping[str, Any] | None = None,
+) -> Draft:  # fmt: skip
+    """Something that decisions rest on has changed. Without a practitioner the actor is the portal itself.
+
+    ``subject`` are the identifiers of the child it is about, if it is about one; ``more`` are further facts, never about a child.
+    """
     if what not in CHANGES:
         raise ValueError(f"a change is one of {', '.join(sorted(CHANGES))}")
     facts = {"type": "change", "nonce": nonce.hex(), "actor": _actor(actor) if actor else {"portal": log}, "what": what, "id": id}
-    facts |= _present(version=version, hash=hash)
+    facts |= _present(version=version, hash=hash) | dict(more or {})
     _check(facts)
-    return lambda at: facts
+    identifiers = list(subject)
+    if not identifiers or pseudonyms is None:
+        return lambda at: facts
+    return lambda at: {**facts, "subject": _unique(pseudonyms.of(each, at) for each in identifiers)}
 
 
 def _actor(practitioner: Practitioner) -> Facts:
@@ -153,14 +172,20 @@ def _actor(practitioner: Practitioner) -> Facts:
     }
 
 
+def _said(question: Question) -> Facts:
+    """What the asker says of themselves and of the family."""
+    return ({"declared": True} if question.declared else {}) | _present(informed=question.informed)
+
+
 def _ruling(ruling: Ruling) -> Facts:
     shown = {"fields": sorted(ruling.fields)} if ruling.permitted else {}
-    cited = _present(clause=ruling.clause, reason=ruling.reason, nearest=ruling.nearest)
+    relationship = ruling.relationship if ruling.permitted and ruling.relationship != "none" else None
+    cited = _present(clause=ruling.clause, reason=ruling.reason, nearest=ruling.nearest, consent=ruling.consent, relationship=relationship)
     return {"source": ruling.source, "kind": ruling.kind, "permit": ruling.permitted, **shown, **cited}
 
 
 def _outcome(outcome: LoggedOutcome) -> Facts:
-    cited = _present(band=outcome.band, clause=outcome.clause, reason=outcome.reason)
+    cited = _present(band=outcome.band, clause=outcome.clause, reason=outcome.reason, consent=outcome.consent)
     return {"source": outcome.source, "kind": outcome.kind, "state": outcome.state, "records": outcome.records, **cited}
 
 

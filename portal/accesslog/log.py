@@ -9,20 +9,22 @@ import hmac
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
+from connectors import Identifier
 from portal.accesslog import events
 from portal.accesslog.errors import AccessMisused, LogUnavailable
-from portal.accesslog.pseudonyms import Digests, Pseudonyms
+from portal.accesslog.pseudonyms import Digests, Lasting, Pseudonyms
 from portal.accesslog.settings import Keys, LogSettings, database, open_keys
 from portal.accesslog.store import Entry, Store
-from portal.model import ChildView, Decision, Manifest, Plan, Practitioner, Receipt
+from portal.errors import RequestError
+from portal.model import Breaking, ChildView, Decision, Manifest, Plan, Practitioner, Receipt
 
 _T = TypeVar("_T")
 #: So many seconds an event is waited for.
@@ -33,7 +35,8 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 class AccessLog:
     """One portal's access log. Open one with ``AccessLog.open``; close it after the last question has ended."""
 
-    def __init__(self, store: Store, pseudonyms: Pseudonyms, digest_key: bytes, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, pseudonyms: Pseudonyms, lasting: Lasting, digest_key: bytes, clock: Callable[[], datetime]) -> None:
+        self.lasting = lasting
         self._store = store
         self._pseudonyms = pseudonyms
         self._digest_key = digest_key
@@ -50,7 +53,9 @@ class AccessLog:
         CV708 it cannot be opened, CV709 another key, CV710 another portal's log.
         """
         store, keys = await asyncio.to_thread(_opened, settings, log_id, state, clock)
-        return cls(store, Pseudonyms(keys.pseudonym, settings.epoch, systems), keys.digest, clock)
+        named = tuple(systems)
+        pseudonyms = Pseudonyms(keys.pseudonym, settings.epoch, named)
+        return cls(store, pseudonyms, Lasting(keys.pseudonym, named), keys.digest, clock)
 
     @property
     def id(self) -> str:
@@ -71,9 +76,9 @@ class AccessLog:
         at, last = self._clock(), self.last_time
         return max(at, last) if last else at
 
-    def access(self, practitioner: Practitioner, plan: Plan, decision: Decision) -> Access:
+    def access(self, practitioner: Practitioner, plan: Plan, decision: Decision, breaking: Breaking | None = None) -> Access:
         """An access to enter with ``async with``: the intent is durable inside the block, and exactly one conclusion follows it."""
-        return Access(self, practitioner, plan, decision)
+        return Access(self, practitioner, plan, decision, breaking)
 
     async def refuse(self, actor: Practitioner, why: str) -> Receipt:
         """Write that somebody known was turned away before there was a plan: role, agency, overreach, or a CV4xx or CV6xx id.
@@ -82,17 +87,24 @@ class AccessLog:
         """
         return await self._single(events.refusal(nonce=_nonce(), practitioner=actor, why=why))
 
-    async def change(self, what: str, id: str, version: str | int, hash: str | None = None, actor: Practitioner | None = None) -> Receipt:
-        """Write that something decisions rest on has changed: agreement-loaded, suspended, consent, objection, break-glass, key.
+    async def change(
+        self, what: str, id: str, version: str | int, hash: str | None = None, actor: Practitioner | None = None, *,
+        subject: Iterable[Identifier] = (), more: Mapping[str, Any] | None = None,
+    ) -> Receipt:  # fmt: skip
+        """Write that something decisions rest on has changed (``events.CHANGES``).
 
-        ``id`` names an agreement or a key, never a child. Without ``actor`` the portal itself is the actor. Raises LogUnavailable.
+        ``id`` names an agreement, a key or an entry, never a child; ``subject`` are the identifiers of a child it is about, written as
+        pseudonyms; ``more`` are further facts, none about a child. Without ``actor`` the portal itself is the actor. Raises LogUnavailable.
         """
-        draft = events.change(nonce=_nonce(), actor=actor, log=self.id, what=what, id=id, version=str(version), hash=hash)
+        draft = events.change(
+            nonce=_nonce(), actor=actor, log=self.id, what=what, id=id, version=str(version), hash=hash,
+            subject=subject, pseudonyms=self._pseudonyms, more=more,
+        )  # fmt: skip
         return await self._single(draft)
 
-    async def agreements_loaded(self) -> dict[str, set[str]]:
-        """Every agreement that was ever loaded here, with its versions: an older one must not come back."""
-        return await asyncio.to_thread(_agreements_loaded, self._store.path)
+    async def changes(self) -> list[dict[str, Any]]:
+        """Every change that was ever written here, oldest first: what was once in force, pinned or suspended is not forgotten."""
+        return await asyncio.to_thread(_changes, self._store.path)
 
     async def close(self) -> None:
         """Write what waits and let go of the log. An access still open then stands as an intent alone."""
@@ -113,12 +125,15 @@ class Access:
     not, leaves less: an intent alone reads as "assume that all that was permitted was seen".
     """
 
-    def __init__(self, log: AccessLog, practitioner: Practitioner, plan: Plan, decision: Decision) -> None:
+    def __init__(
+        self, log: AccessLog, practitioner: Practitioner, plan: Plan, decision: Decision, breaking: Breaking | None = None
+    ) -> None:
         self.id = access_id(log.now())
         self._log = log
         self._practitioner = practitioner
         self._plan = plan
         self._decision = decision
+        self._breaking = breaking
         self._digests = Digests(log._digest_key, self.id)
         self._entered = False
         self._ended = False
@@ -159,7 +174,8 @@ class Access:
             with contextlib.suppress(LogUnavailable):
                 self._log._store.leave(self._conclusion("client-left", events.NOTHING))
             return
-        await self._close("client-left" if issubclass(kind, asyncio.CancelledError) else "failed")
+        refused: events.Ended = "refused" if issubclass(kind, RequestError) else "failed"
+        await self._close("client-left" if issubclass(kind, asyncio.CancelledError) else refused)
 
     async def _close(self, ended: events.Ended) -> None:
         """Conclude without an answer. If that cannot be written what is already on its way out goes on: nothing was released."""
@@ -179,6 +195,7 @@ class Access:
             practitioner=self._practitioner,
             plan=self._plan,
             decision=self._decision,
+            breaking=self._breaking,
             pseudonyms=self._log._pseudonyms,
             digests=self._digests,
         )
@@ -237,14 +254,9 @@ def _opened(settings: LogSettings, log_id: str, state: Path, clock: Callable[[],
     return store, keys
 
 
-def _agreements_loaded(path: Path) -> dict[str, set[str]]:
-    loaded: dict[str, set[str]] = {}
+def _changes(path: Path) -> list[dict[str, Any]]:
     with contextlib.closing(sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)) as connection:
-        for (body,) in connection.execute("select body from events where type = 'change'"):
-            event = json.loads(body)
-            if event["what"] == "agreement-loaded":
-                loaded.setdefault(event["id"], set()).add(event["version"])
-    return loaded
+        return [json.loads(body) for (body,) in connection.execute("select body from events where type = 'change' order by idx")]
 
 
 def _mark(key: bytes) -> str:

@@ -11,7 +11,7 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -26,6 +26,8 @@ DEMOGRAPHICS = "demographics"
 OTHER = "other"
 
 _SEPARATOR = "\x1f"
+#: The one moment under which lasting pseudonyms are made.
+_ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 _WHOLE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -96,6 +98,21 @@ class Pseudonyms:
             return normalise(identifier.system, identifier.value)
         family, given, birth_date = identifier.value.split(_SEPARATOR)
         return _SEPARATOR.join((normal_name(family), normal_name(given), _whole_date(birth_date)))
+
+
+class Lasting:
+    """Pseudonyms that do not change with time: what consents and objections stand under, for as long as they are in force.
+
+    Under a key of their own, so that the registry and the log cannot be joined without it. ``systems`` as in ``Pseudonyms``.
+    """
+
+    def __init__(self, key: bytes, systems: Iterable[str] = ()) -> None:
+        self._pseudonyms = Pseudonyms(derived(key, "registry"), "year", systems)
+
+    def of(self, identifier: Identifier) -> tuple[str, str]:
+        """(system, pseudonym in hex) of one identifier."""
+        said = self._pseudonyms.of(identifier, _ALWAYS)
+        return said["system"], said["pseudonym"]
 
 
 class Digests:

@@ -7,10 +7,10 @@ register.py loads a folder, rules.py makes it ready for deciding.
 from portal.agreements.documents import Agreement, Clause, read_agreement
 from portal.agreements.faircopy import fair_copy
 from portal.agreements.grants import Grant, expand, grants_hash, signed_bytes
-from portal.agreements.register import Agreements, Entry, Listed, check, load_agreements, refuse_older, show
-from portal.agreements.rules import Rules, RuleSet, Term, as_day
+from portal.agreements.register import Agreements, Entry, Listed, check, load_agreements, refuse_gone, refuse_older, show
+from portal.agreements.rules import RuleSet, Term, as_day
 from portal.agreements.signatures import Signature, Signed, SignOff, sign_off
-from portal.agreements.vocabulary import SourceFacts, Vocabulary
+from portal.agreements.vocabulary import IssuerFacts, SourceFacts, Vocabulary, mapping_of
 from portal.agreements.wording import in_short
 
 __all__ = [
@@ -19,9 +19,9 @@ __all__ = [
     "Clause",
     "Entry",
     "Grant",
+    "IssuerFacts",
     "Listed",
     "RuleSet",
-    "Rules",
     "SignOff",
     "Signature",
     "Signed",
@@ -35,7 +35,9 @@ __all__ = [
     "grants_hash",
     "in_short",
     "load_agreements",
+    "mapping_of",
     "read_agreement",
+    "refuse_gone",
     "refuse_older",
     "show",
     "sign_off",

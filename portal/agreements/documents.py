@@ -8,13 +8,17 @@ from __future__ import annotations
 import hashlib
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from connectors.errors import ConfigurationError, Mistake
 from connectors.settings import Document, collect, parse
+from portal.agreements.conditions import Age, Conditions
 from portal.agreements.markdown import Page, Section, read_page
+from portal.agreements.particulars import vet_law, vet_particulars, vet_purposes
+from portal.agreements.promises import vet_conditions
+from portal.agreements.templates import places
 from portal.agreements.text import read_text, unseen_in
 from portal.agreements.vetting import vet_clause, vet_header
 from portal.agreements.vocabulary import Vocabulary
@@ -22,18 +26,52 @@ from portal.agreements.wording import in_short
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Names = Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
+#: ``ISA-05@2``: one version of one agreement.
+Reference = Annotated[str, msgspec.Meta(pattern="^[A-Z0-9]+(-[A-Z0-9]+)*@[1-9][0-9]*(\\.[0-9]+)*$", max_length=61)]
 _T = TypeVar("_T")
 
-#: Clause keys that later versions will understand. Until then a clause that leans on one would promise what is not kept.
-NOT_YET = (
-    "ages", "assurance", "break_glass", "conditions", "consent", "handling", "history", "identifier", "informing", "match",
-    "notify", "reason", "relationship", "retention",
-)  # fmt: skip
 _SEE = "See docs/reference/agreements.md."
+_WITHIN = "Write it inside conditions: conditions = {{ {key} = ... }}."
+
+
+class Party(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one partner is to the data, and whom to reach: anybody, its data protection officer, its Caldicott Guardian or equal."""
+
+    controller: Literal["controller", "joint-controller", "processor"]
+    contact: Text
+    dpo: Text | None = None
+    caldicott: Text | None = None
+
+
+class Subjects(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose records the agreement is about. ``ages`` bind every clause that shows: from the first birthday until the second.
+
+    ``area`` says which agencies take part, never where a child lives now; it is words.
+    """
+
+    ages: tuple[Age, Age] | None = None
+    area: Text | None = None
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a view is kept, in words, and the access log, in years."""
+
+    view: Text
+    log_years: Annotated[int, msgspec.Meta(ge=1, le=100)]
+
+
+class Rights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whom people ask about their own data, and what may be kept back from them and why."""
+
+    contact: Text
+    withholding: Text
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An agreement's first block. Dates are local calendar dates, both ends included; ``grace_days`` run from ``review_by``."""
+    """An agreement's first block. Dates are local calendar dates, both ends included; ``grace_days`` run from ``review_by``.
+
+    From ``parties`` on the keys are those of published agreements (WASPI, SASPI, the ICO's data sharing code); all may be left out.
+    """
 
     id: Annotated[str, msgspec.Meta(pattern="^[A-Z0-9]+(-[A-Z0-9]+)*$", max_length=40)]
     version: Annotated[int, msgspec.Meta(ge=1)] | Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]*(\\.[0-9]+)*$", max_length=20)]
@@ -48,6 +86,17 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     dpia: Text
     benefit: Text
     measure: Text
+    parties: dict[Text, Party] | None = None
+    purposes: dict[Text, Text] | None = None
+    subjects: Subjects | None = None
+    security: Text | None = None
+    retention: Retention | None = None
+    rights: Rights | None = None
+    complaints: Text | None = None
+    breaches: Text | None = None
+    training: Text | None = None
+    dpia_hash: Annotated[str, msgspec.Meta(pattern="^sha256:[0-9a-f]{64}$")] | None = None
+    supersedes: tuple[Reference, ...] = ()
 
 
 class KindTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,25 +136,31 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     basis: Basis | None = None
     effect: Literal["permit", "deny"] = "permit"
     when: When = When()
+    conditions: Conditions = Conditions()
 
 
 class Clause(msgspec.Struct, frozen=True, kw_only=True):
-    """One numbered clause. ``short`` is the sentence that register, page and signer show."""
+    """One numbered clause. ``short`` is what register, page and signer show; ``words`` are the authors' own, without markup."""
 
     number: int
     title: str
     terms: Terms
     short: str
+    words: str = ""
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
-    """One agreement's text, whole and well formed. ``hash`` is ``sha256:`` and that of the file's bytes, in hex."""
+    """One agreement's text, whole and well formed. ``hash`` is ``sha256:`` and that of the file's bytes, in hex.
+
+    ``preamble`` are the authors' words above the first clause, without markup.
+    """
 
     header: Header
     clauses: tuple[Clause, ...]
     hash: str
     file: str
     line: int
+    preamble: str = ""
 
     @property
     def id(self) -> str:
@@ -136,7 +191,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_agreement(path: Path, vocabulary: Vocabulary) -> Agreement:
-    """One agreement's file. Raises ConfigurationError (CV200-CV212) with every mistake in it."""
+    """One agreement's file. Raises ConfigurationError (CV200-CV212, CV223-CV231) with every mistake in it."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -150,17 +205,22 @@ def read_agreement(path: Path, vocabulary: Vocabulary) -> Agreement:
 
 def _agreement(page: Page, raw: bytes, path: Path, vocabulary: Vocabulary) -> Agreement:
     header, block, mistakes = read_header(page, str(path))
+    mistakes += places(raw.decode(), str(path))
     clauses: list[Clause] = []
+    purposes: set[str] = set()
     for section in page.sections:
-        clause, wrong = _clause(section, str(path), header, vocabulary)
+        clause, terms, wrong = _clause(section, str(path), header, vocabulary)
         mistakes += wrong
         clauses += [clause] if clause else []
+        purposes |= set(terms.purposes) if terms else set()
     if header and block:
         mistakes += vet_header(header, block, path.stem, vocabulary)
+        mistakes += vet_particulars(header, block, vocabulary)
+        mistakes += vet_purposes(header, purposes, block) if not mistakes else []
     if mistakes or header is None or block is None:
         raise ConfigurationError(sorted(mistakes, key=lambda mistake: mistake.line or 0))
-    hashed = f"sha256:{hashlib.sha256(raw).hexdigest()}"
-    return Agreement(header=header, clauses=tuple(clauses), hash=hashed, file=str(path), line=block.line("id"))
+    hashed, line = f"sha256:{hashlib.sha256(raw).hexdigest()}", block.line("id")
+    return Agreement(header=header, clauses=tuple(clauses), hash=hashed, file=str(path), line=line, preamble=page.words)
 
 
 def read_header(page: Page, file: str) -> tuple[Header | None, Document | None, list[Mistake]]:
@@ -169,7 +229,7 @@ def read_header(page: Page, file: str) -> tuple[Header | None, Document | None, 
 
 
 def read_terms(section: Section, file: str) -> tuple[Terms | None, Document | None, list[Mistake]]:
-    """One clause's block; None and its mistakes (CV204, CV210) when it does not hold what a clause holds."""
+    """One clause's block; None and its mistakes (CV204) when it does not hold what a clause holds."""
     return _read(Terms, section.block.text, file, section.block.first)
 
 
@@ -180,44 +240,31 @@ def _read(type_: type[_T], text: str, file: str, first: int) -> tuple[_T | None,
         return None, None, [msgspec.structs.replace(mistake, hint=_SEE) for mistake in error.mistakes]
     hidden = "written as an escape,"
     mistakes = [block.mistake("CV201", f"{hidden} {said}", *path, hint="Take it out.") for path, said in unseen_in(block.raw)]
-    known, not_yet = _without_not_yet(block) if type_ is Terms else (block, [])
-    value, wrong = collect(type_, known, "CV204")
-    mistakes += not_yet + [msgspec.structs.replace(mistake, hint=_SEE) for mistake in wrong]
+    value, wrong = collect(type_, block, "CV204")
+    mistakes += [msgspec.structs.replace(mistake, hint=_hint(mistake) if type_ is Terms else _SEE) for mistake in wrong]
     return (None if mistakes else value), block, mistakes
 
 
-def _without_not_yet(block: Document) -> tuple[Document, list[Mistake]]:
-    raw: dict[str, Any] = {key: value for key, value in block.raw.items() if key not in NOT_YET}
-    hint = "Take it out, or wait with this clause: it would promise what the portal does not yet keep."
-    mistakes = [
-        block.mistake("CV210", f"{key!r} is not supported yet.", *path, hint=hint)
-        for path in _named(block.raw)
-        for key in (".".join(path),)
-    ]
-    return msgspec.structs.replace(block, raw=raw), mistakes
+def _hint(mistake: Mistake) -> str:
+    """A condition that stands beside ``conditions`` and not in it is the likeliest slip."""
+    misplaced = (key for key in Conditions.__struct_fields__ if mistake.message == f"unknown key {key!r}.")
+    return next((_WITHIN.format(key=key) for key in misplaced), _SEE)
 
 
-def _named(raw: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The keys not yet supported; an empty ``conditions`` table asks for nothing and is fine."""
-    found: list[tuple[str, ...]] = []
-    for key in NOT_YET:
-        if key == "conditions" and isinstance(raw.get(key), dict):
-            found += [(key, name) for name in raw[key]]
-        elif key in raw:
-            found.append((key,))
-    return found
-
-
-def _clause(section: Section, file: str, header: Header | None, vocabulary: Vocabulary) -> tuple[Clause | None, list[Mistake]]:
+def _clause(
+    section: Section, file: str, header: Header | None, vocabulary: Vocabulary
+) -> tuple[Clause | None, Terms | None, list[Mistake]]:
     terms, block, mistakes = read_terms(section, file)
-    if terms is None or block is None:
-        return None, mistakes
-    if header:
-        mistakes += vet_clause(terms, header, block, vocabulary)
-    mistakes += _short_mistakes(section, file, in_short(terms, header.standard)) if header else []
-    if mistakes or header is None:
-        return None, mistakes
-    return Clause(number=section.number, title=section.title, terms=terms, short=in_short(terms, header.standard)), []
+    if terms is None or block is None or header is None:
+        return None, terms, mistakes
+    mistakes += vet_clause(terms, header, block, vocabulary)
+    mistakes += vet_conditions(terms, header, block, vocabulary)
+    mistakes += vet_law(terms, header, block, vocabulary)
+    short = in_short(terms, header.standard)
+    mistakes += _short_mistakes(section, file, short)
+    if mistakes:
+        return None, terms, mistakes
+    return Clause(number=section.number, title=section.title, terms=terms, short=short, words=section.words), terms, []
 
 
 def _short_mistakes(section: Section, file: str, due: str) -> list[Mistake]:

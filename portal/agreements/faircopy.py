@@ -12,7 +12,7 @@ from portal.agreements.wording import in_short
 def fair_copy(raw: bytes, file: str) -> bytes:
     """The same file with every ``In short:`` paragraph made anew from its block; all else stays, byte for byte.
 
-    Raises ConfigurationError (CV201-CV204, CV210) when the page or a block cannot be read. Names are not looked up.
+    Raises ConfigurationError (CV201-CV204) when the page or a block cannot be read. Names are not looked up.
     """
     text = read_text(raw, file)
     page, mistakes = read_page(text, file)

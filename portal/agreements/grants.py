@@ -2,6 +2,9 @@
 
 The list is signed together with the text. In force is what the text expands to today *and* was signed, line by line:
 an edited standard, source, role or tier can take lines away at once and never bring one in.
+
+Some facts bear on every line: which services are sensitive, which sources are raised or are of the police, who may say that somebody
+holds a role. They are *standing* lines of the same list, with their kind in brackets.
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from itertools import product
+from typing import TypeAlias, cast
 
 import msgspec
 
-from connectors.standard import ALWAYS, Field, Kind, Standard
+from connectors.standard import ALWAYS, TIERS, Field, Kind, Standard, Tier
 from portal.agreements.documents import Agreement, Clause, KindTerms
 from portal.agreements.vetting import since
 from portal.agreements.vocabulary import Vocabulary
@@ -22,6 +26,10 @@ from portal.agreements.vocabulary import Vocabulary
 EXISTS, WHOLE = "-", "*"
 #: In place of both tiers: this line refuses.
 REFUSED = "-"
+#: The kinds of standing lines. A record kind is a GraphQL name, so that none can be called so.
+SERVICE, SOURCE, ISSUER = "(service)", "(source)", "(issuer)"
+#: Source or issuer, to, role, kind, field, tier, hash.
+_Parts: TypeAlias = tuple[str, str, str, str, str, str, str]
 
 
 class Grant(msgspec.Struct, frozen=True, order=True):
@@ -42,13 +50,93 @@ class Grant(msgspec.Struct, frozen=True, order=True):
         return "\t".join(msgspec.structs.astuple(self))
 
     @property
+    def standing(self) -> bool:
+        return self.kind.startswith("(")
+
+    @property
     def refuses(self) -> bool:
-        return self.ceiling == REFUSED
+        return self.ceiling == REFUSED and not self.standing
+
+
+def lines_for(grant: Grant, fields: Iterable[str]) -> Iterator[str]:
+    """The lines that differ from ``grant`` in the field alone."""
+    before = "\t".join((grant.source, grant.to, grant.role, grant.purpose, grant.kind, ""))
+    after = "\t".join(("", grant.ceiling, grant.existence, grant.conditions))
+    return (f"{before}{field}{after}" for field in fields)
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What standing lines say: the sensitive services, the tiers sources raise to, the sources of police records, who asserts roles.
+
+    ``asserted`` has (issuer as the federation names it, agency, role, hash of the claims' names).
+    """
+
+    services: frozenset[str] = frozenset()
+    tiers: dict[str, Tier] = {}
+    police: frozenset[str] = frozenset()
+    asserted: frozenset[tuple[str, str, str, str]] = frozenset()
 
 
 def expand(agreement: Agreement, vocabulary: Vocabulary) -> list[str]:
     """Every line the agreement expands to today, sorted, each once. Pure: the same file and vocabulary give the same lines."""
-    return sorted({grant.line for clause in agreement.clauses for grant in grants_of(clause, agreement.header.standard, vocabulary)})
+    grants = {grant.line for clause in agreement.clauses for grant in grants_of(clause, agreement.header.standard, vocabulary)}
+    return sorted(grants | set(standing_lines(agreement, vocabulary)))
+
+
+def grants_in(lines: Iterable[str]) -> list[Grant]:
+    """The lines that give or refuse, in order: those that stand for themselves left out, and whatever is no line of ours."""
+    split = (line.split("\t") for line in lines)
+    grants = (Grant(*parts) for parts in split if len(parts) == len(Grant.__struct_fields__))
+    return [grant for grant in grants if not grant.standing]
+
+
+def standing_lines(agreement: Agreement, vocabulary: Vocabulary) -> list[str]:
+    """What bears on every line of the agreement today: services, its sources' tiers and police records, who asserts its roles."""
+    found = (*_services(vocabulary), *_facts(agreement, vocabulary), *_issuers(agreement, vocabulary))
+    return sorted({_standing(*parts) for parts in found})
+
+
+def standing_of(lines: Iterable[str]) -> Standing:
+    """What the standing lines among ``lines`` say. Of two tiers of one source the higher counts; a line of an unknown kind says nothing."""
+    split = [line.split("\t") for line in lines if "\t(" in line]
+    grants = [Grant(*parts) for parts in split if len(parts) == len(Grant.__struct_fields__)]
+    facts = [grant for grant in grants if grant.kind == SOURCE]
+    tiers: dict[str, Tier] = {}
+    for grant in facts:
+        if grant.field == "tier" and grant.ceiling in TIERS:
+            tiers[grant.source] = cast(Tier, max(tiers.get(grant.source, "T1"), grant.ceiling))
+    return Standing(
+        services=frozenset(grant.field for grant in grants if grant.kind == SERVICE),
+        tiers=tiers,
+        police=frozenset(grant.source for grant in facts if grant.field == "police"),
+        asserted=frozenset((grant.source, grant.to, grant.role, grant.conditions) for grant in grants if grant.kind == ISSUER),
+    )
+
+
+def _standing(source: str, to: str, role: str, kind: str, field: str, ceiling: str, conditions: str) -> str:
+    return Grant(source, to, role, "-", kind, field, ceiling, "-", conditions).line
+
+
+def _services(vocabulary: Vocabulary) -> Iterator[_Parts]:
+    for service in vocabulary.sensitive_services:
+        yield "-", "-", "-", SERVICE, service, "-", "-"
+
+
+def _facts(agreement: Agreement, vocabulary: Vocabulary) -> Iterator[_Parts]:
+    owners = {agency for clause in agreement.clauses for agency in clause.terms.from_}
+    for id, source in vocabulary.sources.items():
+        if source.agency in owners and source.tier:
+            yield id, "-", "-", SOURCE, "tier", source.tier, "-"
+        if source.agency in owners and source.police:
+            yield id, "-", "-", SOURCE, "police", "-", "-"
+
+
+def _issuers(agreement: Agreement, vocabulary: Vocabulary) -> Iterator[_Parts]:
+    agencies = {agency for clause in agreement.clauses for agency in clause.terms.to}
+    roles = {role for clause in agreement.clauses for role in clause.terms.roles}
+    for issuer in vocabulary.issuers.values():
+        for agency, role in product(agencies & issuer.agencies, roles & issuer.roles):
+            yield issuer.named, agency, role, ISSUER, "-", "-", issuer.mapping
 
 
 def grants_of(clause: Clause, standard: str, vocabulary: Vocabulary) -> Iterator[Grant]:
@@ -111,15 +199,15 @@ def parts(field: Field, ceiling: str, today: Standard, within: tuple[str, ...] =
 
 
 def conditions_hash(clause: Clause) -> str:
-    """SHA-256, in hex, of the clause's conditions and dates as canonical JSON."""
+    """SHA-256, in hex, of the clause's conditions and dates as canonical JSON. Keys that ask for nothing are left out."""
     when = {key: value.isoformat() for key, value in (("starts", clause.terms.when.starts), ("ends", clause.terms.when.ends)) if value}
-    said = json.dumps({"conditions": {}, "when": when}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    said = json.dumps({"conditions": clause.terms.conditions.said, "when": when}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(said.encode()).hexdigest()
 
 
 def grants_hash(lines: Iterable[str]) -> str:
     """SHA-256, in hex, of the sorted lines, each followed by LF."""
-    return hashlib.sha256("".join(f"{line}\n" for line in sorted(lines)).encode()).hexdigest()
+    return hashlib.sha256("\n".join((*sorted(lines), "")).encode()).hexdigest()
 
 
 def signed_bytes(federation: str, agreement: Agreement, lines: Iterable[str], role: str) -> bytes:

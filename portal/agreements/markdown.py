@@ -21,6 +21,9 @@ from portal.agreements.text import unseen
 _TITLE = re.compile(r"## ([1-9][0-9]*)\. (\S.*)")
 _FENCE, _OPENING = "```", "```toml"
 IN_SHORT = "In short:"
+_PARSER = MarkdownIt("commonmark")
+# It makes its tables when it is first used. Agreements may be read in two threads at once, so that is now.
+_PARSER.parse("first")
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -32,7 +35,10 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class Section(msgspec.Struct, frozen=True):
-    """One clause as it stands on the page: ``short`` is the paragraph after its block, word for word, and its line."""
+    """One clause as it stands on the page: ``short`` is the paragraph after its block, word for word, and its line.
+
+    ``words`` are the paragraphs above the block, without markup.
+    """
 
     number: int
     title: str
@@ -40,13 +46,15 @@ class Section(msgspec.Struct, frozen=True):
     block: Block
     short: str | None
     short_line: int
+    words: str
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A page that has the right shape."""
+    """A page that has the right shape. ``words`` are the paragraphs above the first clause, without markup."""
 
     header: Block
     sections: tuple[Section, ...]
+    words: str
 
 
 class _Reader:
@@ -57,7 +65,7 @@ class _Reader:
         self.lines = text.split("\n")
         self.mistakes: list[Mistake] = []
         environment: MutableMapping[str, Any] = {}
-        self.tokens = MarkdownIt("commonmark").parse(text, environment)
+        self.tokens = _PARSER.parse(text, environment)
         self.definitions = environment.get("references", {})
 
     def wrong(self, id: str, line: int, message: str, hint: str) -> None:
@@ -81,7 +89,7 @@ def read_page(text: str, file: str) -> tuple[Page | None, list[Mistake]]:
         reader.wrong("CV203", len(reader.lines), "the agreement has no clause.", "Begin one with a heading: '## 1. Who shows what'.")
     if reader.mistakes or header is None:
         return None, reader.mistakes
-    return Page(header, tuple(section for section in sections if section)), []
+    return Page(header, tuple(section for section in sections if section), _words(parts[0])), []
 
 
 def _refuse_hidden(reader: _Reader) -> None:
@@ -169,7 +177,9 @@ def _section(reader: _Reader, expected: int, part: list[Token]) -> Section | Non
     short = _short(reader, after)
     for token in after[1 if short is not None else 0 :]:
         reader.wrong("CV203", _line(token), f"text stands after the block of clause {expected}.", "Move it above the block.")
-    return Section(expected, found[2] if found else "", line, block, short, _line(after[0]) if short is not None else block.after)
+    short_line = _line(after[0]) if short is not None else block.after
+    words = _words(part[: part.index(fences[0])])
+    return Section(expected, found[2] if found else "", line, block, short, short_line, words)
 
 
 def _short(reader: _Reader, after: list[Token]) -> str | None:
@@ -177,6 +187,18 @@ def _short(reader: _Reader, after: list[Token]) -> str | None:
         return None
     paragraph = "\n".join(reader.raw(after[0]))
     return paragraph if paragraph.lstrip().startswith(IN_SHORT) else None
+
+
+def _words(part: list[Token]) -> str:
+    """The paragraphs of a part as a reader reads them, headings left out."""
+    heads = {index + 1 for index, token in enumerate(part) if token.type == "heading_open"}
+    paragraphs = (_plain(token) for index, token in enumerate(part) if token.type == "inline" and index not in heads)
+    return "\n\n".join(filter(None, paragraphs))
+
+
+def _plain(token: Token) -> str:
+    said = (" " if child.type in ("softbreak", "hardbreak") else child.content for child in token.children or ())
+    return "".join(said).strip()
 
 
 def _block(fence: Token) -> Block:

@@ -11,29 +11,43 @@ import msgspec
 
 from connectors.errors import ConfigurationError, Mistake
 from portal.agreements.documents import Agreement, read_agreement
-from portal.agreements.rules import RuleSet, State, as_day, rule_set, span_of, terms_of
+from portal.agreements.rules import RuleSet, State, Term, as_day, rule_set, span_of, terms_of
 from portal.agreements.signatures import Signed, beside, read_signed
+from portal.agreements.suspension import Suspension, standing
+from portal.agreements.suspension import in_words as suspended
+from portal.agreements.suspensions import read_suspensions
 from portal.agreements.vocabulary import Vocabulary
 from portal.agreements.wording import day as in_words
 
-#: How long before its review date ``check`` finds an agreement.
-NOTICE = timedelta(days=30)
+#: How long before its review date ``check`` fails, and how long before it the partners are told.
+NOTICE, TOLD = timedelta(days=30), timedelta(days=60)
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One agreement of the register, and what was signed of it."""
+class Entry(msgspec.Struct, frozen=True, dict=True):
+    """One agreement of the register, what was signed of it, and the bytes of both files."""
 
     agreement: Agreement
     signed: Signed
+    vocabulary: Vocabulary
+    raw: tuple[bytes, bytes] = (b"", b"")
 
     @property
     def unsigned(self) -> tuple[str, ...]:
         """The partners whose signature is missing."""
         return tuple(sorted(set(self.agreement.header.partners) - self.signed.partners))
 
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """What it gives and refuses, made once for as long as neither file changes."""
+        return tuple(terms_of(self.agreement, self.signed, self.vocabulary))
+
     def state(self, day: date) -> State:
         """Whether the agreement as a whole is in force on ``day``, or why not; a clause may have narrower days."""
         return "unsigned" if self.unsigned else span_of(self.agreement).state(day)
+
+    def due(self, day: date) -> bool:
+        """Whether its review is past or less than 60 days away, and it has not ended."""
+        return day >= self.agreement.header.review_by - TOLD and self.state(day) != "ended"
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,20 +67,31 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Agreements(msgspec.Struct, frozen=True, dict=True):
-    """Every agreement of a federation, by id, with the rules made of them."""
+    """Every agreement of a federation, by id, every suspension and lift that was ever seen, and the rules made of them."""
 
     entries: tuple[Entry, ...]
     vocabulary: Vocabulary
+    seen: tuple[Suspension, ...] = ()
+
+    @cached_property
+    def suspensions(self) -> tuple[Suspension, ...]:
+        """The suspensions that stand."""
+        return standing(self.seen)
 
     @cached_property
     def rules(self) -> RuleSet:
         """What decisions are made by."""
-        return rule_set(term for entry in self.entries for term in terms_of(entry.agreement, entry.signed, self.vocabulary))
+        terms = (term for entry in self.entries for term in entry.terms)
+        return rule_set(terms, self.suspensions, self._superseded, self.vocabulary.jurisdiction)
 
     @property
     def all(self) -> tuple[Agreement, ...]:
         """Every agreement, by id."""
         return tuple(entry.agreement for entry in self.entries)
+
+    def find(self, id: str) -> Agreement | None:
+        """The agreement of that id."""
+        return next((each for each in self.all if each.id == id), None)
 
     def entry(self, agreement: Agreement) -> Entry:
         """The register's entry of one of ``all``."""
@@ -74,22 +99,44 @@ class Agreements(msgspec.Struct, frozen=True, dict=True):
 
     def state(self, agreement: Agreement, now: datetime) -> State:
         """Whether an agreement is in force at the aware moment ``now``, or why not."""
-        return self.entry(agreement).state(as_day(now))
+        return self._state(self.entry(agreement), as_day(now))
 
     def listed(self, on: date) -> tuple[Listed, ...]:
         """The register as of a day; ``inForce`` says of each whether it is in force then."""
-        return tuple(_listed(entry, on) for entry in self.entries)
+        return tuple(_listed(entry, self._state(entry, on)) for entry in self.entries)
+
+    def _state(self, entry: Entry, day: date) -> State:
+        state, since = entry.state(day), self._superseded.get(entry.agreement.key)
+        if state == "unsigned":
+            return state
+        if any(
+            (each.agreement, each.clause, each.source, each.kind) == (entry.agreement.id, None, None, None) for each in self.suspensions
+        ):
+            return "suspended"
+        return "superseded" if since and day >= since else state
+
+    @cached_property
+    def _superseded(self) -> Mapping[str, date]:
+        """From which day another agreement stands in the place of one, by ``ID@VERSION``: only one that every partner has signed does."""
+        found: dict[str, date] = {}
+        for entry in self.entries:
+            for key in () if entry.unsigned else entry.agreement.header.supersedes:
+                found[key] = min(found.get(key, date.max), entry.agreement.header.starts)
+        return found
 
 
-def load_agreements(folder: Path, vocabulary: Vocabulary) -> Agreements:
-    """Every agreement (``*.md``) of a folder, with its signatures. An unsigned one is loaded and not in force.
+def load_agreements(folder: Path, vocabulary: Vocabulary, earlier: Agreements | None = None) -> Agreements:
+    """Every agreement (``*.md``) of a folder, with its signatures and what is suspended. An unsigned one is loaded and not in force.
 
-    Raises ConfigurationError (CV200-CV215) with every mistake of every file.
+    Files that are byte for byte those of ``earlier``, under the same vocabulary, are not read again. Raises ConfigurationError
+    (CV200-CV244) with every mistake of every file.
     """
-    entries, mistakes = _read_all(folder, vocabulary)
+    entries, mistakes = _read_all(folder, vocabulary, earlier)
+    seen, wrong = read_suspensions(folder, vocabulary)
+    mistakes += [*wrong, *_superseding(entries), *_telling(entries)]
     if mistakes:
         raise ConfigurationError(mistakes)
-    return Agreements(tuple(sorted(entries, key=lambda entry: entry.agreement.id)), vocabulary)
+    return Agreements(tuple(sorted(entries, key=lambda entry: entry.agreement.id)), vocabulary, seen)
 
 
 def refuse_older(agreements: Agreements, loaded: Mapping[str, Collection[str]]) -> None:
@@ -112,6 +159,55 @@ def refuse_older(agreements: Agreements, loaded: Mapping[str, Collection[str]]) 
         raise ConfigurationError(mistakes)
 
 
+def refuse_gone(agreements: Agreements, loaded: Iterable[str], folder: Path) -> None:
+    """Refuse that an agreement that was in use is taken away: with it would go what it refuses. An ended one stays as what it is.
+
+    ``loaded`` are the ids in the access log. Raises ConfigurationError (CV220), every mistake at once.
+    """
+    there = {each.id for each in agreements.all} | {key.partition("@")[0] for each in agreements.all for key in each.header.supersedes}
+    mistakes = [
+        Mistake(
+            id="CV220",
+            message=f"{id} was in use before and is gone.",
+            file=str(folder),
+            hint=f"Put {id.lower()}.md back. To end it, set ends and sign, or let an agreement signed by its partners supersede it.",
+        )
+        for id in sorted(set(loaded) - there)
+    ]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+
+
+def _superseding(entries: Iterable[Entry]) -> Iterable[Mistake]:
+    """An agreement can stand in the place of another only if everybody who signed the other is among its partners."""
+    there = {entry.agreement.key: entry.agreement for entry in entries}
+    for agreement in list(there.values()):
+        for key in agreement.header.supersedes:
+            left_out = set(there[key].header.partners) - set(agreement.header.partners) if key in there else set()
+            if left_out:
+                message = f"{agreement.id} supersedes {key}, and {', '.join(sorted(left_out))} is not a partner of it."
+                hint = "Only all who signed an agreement can put another in its place."
+                yield Mistake(id="CV240", message=message, file=agreement.file, line=agreement.line, hint=hint)
+
+
+def _telling(entries: Iterable[Entry]) -> Iterable[Mistake]:
+    """Where an objection counts under one clause and, for the same people, not under another, what the first gives beyond the second would
+    tell by its absence that somebody objects. Clauses that only broken glass opens are apart."""
+    terms = [(term, entry.agreement) for entry in entries for term in entry.terms if not term.refuses and not term.conditions.break_glass]
+    others: dict[tuple[str, str], list[Term]] = {}
+    for term, _ in terms:
+        if term.conditions.objection != "counts":
+            others.setdefault((term.source, term.kind), []).append(term)
+    for term, agreement in terms:
+        if term.conditions.objection == "counts":
+            for other in others.get((term.source, term.kind), ()):
+                same = term.to & other.to and term.roles & other.roles and term.purposes & other.purposes
+                if same and (term.fields - other.fields or (term.ceiling, term.existence) > (other.ceiling, other.existence)):
+                    message = f"an objection counts under {term.clause} and not under {other.clause}, which gives less of {term.kind}."
+                    hint = "Whoever sees the less would know of the objection. Let it count under both, or give the same in both."
+                    yield Mistake(id="CV244", message=message, file=agreement.file, line=agreement.line, hint=hint)
+
+
 def _rank(version: str) -> tuple[int, ...]:
     parts = [int(part) for part in version.split(".")]
     while len(parts) > 1 and parts[-1] == 0:
@@ -132,13 +228,14 @@ def show(agreement: Agreement, agreements: Agreements, now: datetime) -> str:
     signatures = {each.partner: each for each in entry.signed.signature}
     lines = [
         f"{agreement.id} version {agreement.version}: {header.title}",
-        f"State on {in_words(today)}: {WORDS_OF_STATE[entry.state(today)]}",
+        f"State on {in_words(today)}: {WORDS_OF_STATE[agreements.state(agreement, now)]}",
         f"Starts {in_words(header.starts)}, review by {in_words(header.review_by)} and {header.grace_days} days of grace{ends}",
         "Partners:",
     ]
     for partner in header.partners:
         each = signatures.get(partner)
         lines.append(f"  {partner}: signed by {each.role} on {in_words(each.at.date())}" if each else f"  {partner}: not signed")
+    lines += [suspended(each) for each in agreements.suspensions if each.agreement == agreement.id]
     clauses = [f"\n§{clause.number} {clause.title}\n{clause.short}" for clause in agreement.clauses]
     return "\n".join([*lines, f"Text: {agreement.hash}", *clauses])
 
@@ -148,22 +245,38 @@ WORDS_OF_STATE: dict[State, str] = {
     "in-force": "in force",
     "review-due": "in force, review overdue",
     "unsigned": "not in force: not every partner has signed it",
+    "suspended": "not in force: a partner has stopped sharing under it",
+    "superseded": "not in force: another agreement stands in its place",
     "not-started": "not in force: it has not begun",
     "review-lapsed": "not in force: its review is overdue and the days of grace are past",
     "ended": "not in force: it has ended",
 }
 
 
-def _read_all(folder: Path, vocabulary: Vocabulary) -> tuple[list[Entry], list[Mistake]]:
+def _read_all(folder: Path, vocabulary: Vocabulary, earlier: Agreements | None = None) -> tuple[list[Entry], list[Mistake]]:
+    known = {Path(entry.agreement.file).name: entry for entry in earlier.entries} if earlier and earlier.vocabulary == vocabulary else {}
     entries: list[Entry] = []
     mistakes = list(_orphans(folder))
     for path in sorted(folder.glob("*.md")):
+        raw = (_bytes(path), _bytes(beside(path)))
+        same = known.get(path.name)
+        if same and same.raw == raw:
+            entries.append(same)
+            continue
         try:
             agreement = read_agreement(path, vocabulary)
-            entries.append(Entry(agreement, read_signed(beside(path), agreement, vocabulary)))
+            entries.append(Entry(agreement, read_signed(beside(path), agreement, vocabulary), vocabulary, raw))
         except ConfigurationError as error:
             mistakes += error.mistakes
     return entries, mistakes
+
+
+def _bytes(path: Path) -> bytes:
+    """A file's bytes; none of one that is not there, or cannot be read: reading it tells why."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _orphans(folder: Path) -> Iterable[Mistake]:
@@ -183,11 +296,11 @@ def _review(entry: Entry, today: date) -> Iterable[Mistake]:
     yield Mistake(id="CV217", message=message, file=agreement.file, line=agreement.line, hint=hint)
 
 
-def _listed(entry: Entry, on: date) -> Listed:
+def _listed(entry: Entry, state: State) -> Listed:
     agreement, header = entry.agreement, entry.agreement.header
     purposes = {purpose for clause in agreement.clauses if clause.terms.effect == "permit" for purpose in clause.terms.purposes}
     return Listed(
         id=agreement.id, version=agreement.version, title=header.title, partners=header.partners, purposes=tuple(sorted(purposes)),
-        starts=header.starts, reviewBy=header.review_by, ends=header.ends, inForce=entry.state(on) in ("in-force", "review-due"),
+        starts=header.starts, reviewBy=header.review_by, ends=header.ends, inForce=state in ("in-force", "review-due"),
         hash=agreement.hash, text=agreement.text,
     )  # fmt: skip

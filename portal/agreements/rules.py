@@ -5,38 +5,56 @@ A term knows what its clause says, and apart from that what of it is in force: t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
 from connectors.localtime import day_of
 from connectors.standard import Kind
+from portal.agreements.ages import ADULT
+from portal.agreements.conditions import Conditions
 from portal.agreements.documents import Agreement, Clause
-from portal.agreements.grants import EXISTS, REFUSED, Grant, conditions_hash, granted_fields, holding, refused_fields
+from portal.agreements.grants import (
+    EXISTS,
+    REFUSED,
+    Grant,
+    Standing,
+    conditions_hash,
+    granted_fields,
+    holding,
+    lines_for,
+    refused_fields,
+    standing_of,
+)
 from portal.agreements.signatures import Signed
+from portal.agreements.suspension import Suspension
+from portal.agreements.told import told_of
 from portal.agreements.vocabulary import Vocabulary
-from portal.model import Plan, Practitioner, Tier
-
-if TYPE_CHECKING:
-    from portal.agreements.register import Agreements
+from portal.model import Jurisdiction, Plan, Practitioner, Tier
 
 #: Why a clause is not in force on a day. ``review-due`` is in force, with a warning.
-State = Literal["in-force", "review-due", "unsigned", "not-started", "review-lapsed", "ended"]
+State = Literal["in-force", "review-due", "unsigned", "suspended", "superseded", "not-started", "review-lapsed", "ended"]
 Asked = tuple[str, str, str]
-_Key = TypeVar("_Key", tuple[str, str], tuple[str, str, str])
+#: For so many kinds of asking it is kept in which order clauses come near.
+_KEPT = 20_000
+_Key = TypeVar("_Key", tuple[str, str], tuple[str, str, str, str])
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """The days of a clause, all included: its first, its last if it has one, the review date and the last day of grace."""
+    """The days of a clause, all included: its first, its last if it has one, the review date and the last day of grace.
+
+    ``own_last`` is the clause's own last day: a refusal ends with it, and with nothing else.
+    """
 
     first: date
     last: date | None
     review_by: date
     grace_ends: date
+    own_last: date | None = None
 
     def state(self, day: date) -> State:
         """What the days alone say on ``day``."""
@@ -48,12 +66,21 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
             return "review-lapsed"
         return "review-due" if day > self.review_by else "in-force"
 
+    def refuses(self, day: date) -> State:
+        """What the days say of a refusal: once begun it stands until its own clause says otherwise, whatever ends around it."""
+        if day < self.first:
+            return "not-started"
+        return "ended" if self.own_last and day > self.own_last else "in-force"
+
 
 class Term(msgspec.Struct, frozen=True, kw_only=True):
     """What one clause says of one kind at one source.
 
     ``fields`` is what the clause would give or refuses (``*`` for all of it); ``granted`` what of it is in force, by (to,
     role, purpose). A key that is absent there is not in force at all; an empty set shows that records exist.
+    ``asserted`` are the (issuer, agency, role) that partners signed and the federation still has. ``ages`` are from a birthday, if any,
+    to below another. ``told`` is what the registry's consents must have been told. ``floor`` and ``police`` are what was signed of the
+    source: no record of it is less sensitive.
     """
 
     agreement: str
@@ -74,6 +101,14 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
     existence: Tier
     places: frozenset[str]
     sensitive: frozenset[str]
+    conditions: Conditions = Conditions()
+    ages: tuple[int | None, int] = (None, ADULT)
+    told: Mapping[int | None, str] = msgspec.field(default_factory=dict)
+    asserted: frozenset[Asked] = frozenset()
+    floor: Tier = "T1"
+    police: bool = False
+    suspended: bool = False
+    superseded_from: date | None = None
 
     @property
     def clause(self) -> str:
@@ -85,54 +120,90 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
         """The lowest comes first where two clauses would do."""
         return self.agreement, self.number
 
+    def apart(self, agency: str, roles: frozenset[str], purpose: str) -> int:
+        """How many of agency, role and purpose are others in this clause."""
+        return (agency not in self.to) + roles.isdisjoint(self.roles) + (purpose not in self.purposes)
+
     def state(self, day: date) -> State:
-        """Whether the clause is in force on ``day``, or why not. A lapsed review does not lift a refusal."""
+        """Whether the clause is in force on ``day``, or why not. Nothing but its own last day lifts a refusal."""
         if not self.signed:
             return "unsigned"
-        state = self.span.state(day)
-        return "review-due" if self.refuses and state == "review-lapsed" else state
+        if self.refuses:
+            return self.span.refuses(day)
+        if self.suspended:
+            return "suspended"
+        if self.superseded_from and day >= self.superseded_from:
+            return "superseded"
+        return self.span.state(day)
 
 
 class RuleSet(msgspec.Struct, frozen=True, dict=True):
     """Every term, in an order of its own, so that the order of files and clauses never counts."""
 
     terms: tuple[Term, ...]
+    jurisdiction: Jurisdiction = "scotland"
 
     def about(self, source: str, kind: str) -> tuple[Term, ...]:
         """Every term about this kind at this source, in force or not."""
         return self._about.get((source, kind), ())
 
-    def applying(self, source: str, kind: str, purpose: str) -> tuple[Term, ...]:
-        """Those that name this purpose."""
-        return self._applying.get((source, kind, purpose), ())
+    def permissions(self, source: str, kind: str, agency: str, roles: frozenset[str], purpose: str) -> tuple[tuple[Term, ...], ...]:
+        """Every term that permits something of this kind at this source, in force or not: first those in which agency, role and purpose
+        are those of the asking, then those in which one of the three is another, then two, then all; the lowest of each first.
+        """
+        return self._permissions(source, kind, agency, roles, purpose)
+
+    def refusals(self, source: str, kind: str, agency: str, purpose: str) -> tuple[Term, ...]:
+        """Every term that refuses something of it to this agency for this purpose, in force or not."""
+        return self._refusals.get((source, kind, agency, purpose), ())
+
+    def rests_on_registry(self, plan: Plan, practitioner: Practitioner) -> bool:
+        """Whether any clause that may decide this question asks for consent or lets an objection count."""
+        return any(
+            term.conditions.rests_on_registry
+            for ask in plan.asks
+            for term in self.permissions(ask.source, ask.kind, practitioner.agency, frozenset(practitioner.roles), plan.purpose)[0]
+        )
 
     @cached_property
     def _about(self) -> Mapping[tuple[str, str], tuple[Term, ...]]:
         return _index((term, (term.source, term.kind)) for term in self.terms)
 
     @cached_property
-    def _applying(self) -> Mapping[Asked, tuple[Term, ...]]:
-        return _index((term, (term.source, term.kind, purpose)) for term in self.terms for purpose in term.purposes)
+    def _permissions(self) -> Callable[[str, str, str, frozenset[str], str], tuple[tuple[Term, ...], ...]]:
+        """Kept for the next who asks in the same role for the same: it says nothing of any child."""
+
+        def sort(source: str, kind: str, agency: str, roles: frozenset[str], purpose: str) -> tuple[tuple[Term, ...], ...]:
+            found: tuple[list[Term], ...] = ([], [], [], [])
+            for term in self.about(source, kind):
+                if not term.refuses:
+                    found[term.apart(agency, roles, purpose)].append(term)
+            return tuple(map(tuple, found))
+
+        return lru_cache(_KEPT)(sort)
+
+    @cached_property
+    def _refusals(self) -> Mapping[tuple[str, str, str, str], tuple[Term, ...]]:
+        named = ((term, to, purpose) for term in self.terms if term.refuses for to, purpose in product(term.to, term.purposes))
+        return _index((term, (term.source, term.kind, to, purpose)) for term, to, purpose in named)
 
 
-class Rules:
-    """The agreements in the portal's hands; ``concerning`` gives what one question needs."""
-
-    def __init__(self, agreements: Agreements) -> None:
-        self.agreements = agreements
-        self._rules = agreements.rules
-
-    async def concerning(self, practitioner: Practitioner, plan: Plan) -> RuleSet:
-        """The rules that bear on this practitioner's question."""
-        return self._rules
-
-    async def whole(self) -> RuleSet:
-        """The rules for ``explain``, which knows no child and no practitioner."""
-        return self._rules
+def rule_set(
+    terms: Iterable[Term], suspensions: Collection[Suspension] = (), superseded: Mapping[str, date] | None = None,
+    jurisdiction: Jurisdiction = "scotland",
+) -> RuleSet:  # fmt: skip
+    """Terms ready for deciding. ``superseded`` says from which day another agreement stands in the place of one (by ``ID@VERSION``)."""
+    bound = (_bound(term, suspensions, superseded or {}) for term in terms)
+    order = sorted(bound, key=lambda term: (term.order, term.source, term.kind, sorted(term.to), sorted(term.fields)))
+    return RuleSet(tuple(order), jurisdiction)
 
 
-def rule_set(terms: Iterable[Term]) -> RuleSet:
-    return RuleSet(tuple(sorted(terms, key=lambda term: (term.order, term.source, term.kind, sorted(term.to), sorted(term.fields)))))
+def _bound(term: Term, suspensions: Collection[Suspension], superseded: Mapping[str, date]) -> Term:
+    suspended = any(each.covers(term.agreement, term.number, term.source, term.kind) for each in suspensions)
+    since = superseded.get(term.key)
+    if not suspended and since is None:
+        return term
+    return msgspec.structs.replace(term, suspended=suspended, superseded_from=since)
 
 
 def as_day(now: datetime) -> date:
@@ -148,73 +219,116 @@ def span_of(agreement: Agreement, clause: Clause | None = None) -> Span:
         starts, ends = [header.starts, *filter(None, [when.starts])], [header.ends, when.ends]
     lasts = [end for end in ends if end]
     last = min(lasts) if lasts else None
-    return Span(first=max(starts), last=last, review_by=header.review_by, grace_ends=agreement.last_day)
+    own = when.ends if when else None
+    return Span(first=max(starts), last=last, review_by=header.review_by, grace_ends=agreement.last_day, own_last=own)
+
+
+def ages_of(agreement: Agreement, conditions: Conditions) -> tuple[int | None, int]:
+    """The ages for which a clause holds: its own, within the agreement's, and below eighteen unless it says ``until``."""
+    firsts, lasts = [], [conditions.until or ADULT]
+    for ages in (conditions.ages, agreement.header.subjects.ages if agreement.header.subjects else None):
+        if ages:
+            # From birth is from the beginning: a baby of whom only the year is known, or who is not born yet, is not shut out.
+            firsts += [ages[0]] if ages[0] else []
+            lasts.append(ages[1])
+    return (max(firsts) if firsts else None), min(lasts)
 
 
 def terms_of(agreement: Agreement, signed: Signed, vocabulary: Vocabulary) -> Iterator[Term]:
     """Every term of one agreement: those of its clauses today, and the signed refusals its clauses no longer expand to."""
     whole = signed.partners >= frozenset(agreement.header.partners)
     lines = frozenset(signed.grants) if whole else frozenset()
+    standing = standing_of(lines)
+    asserted = _asserted(standing, vocabulary)
     refused: set[str] = set()
     for clause in agreement.clauses:
-        for kind in clause.terms.kinds:
-            for source in holding(clause.terms.from_, kind, vocabulary):
-                term = _term(agreement, clause, source, vocabulary.standard.kinds[kind], lines, whole, signed, vocabulary)
-                refused |= {grant.line for grant in _lines(term, term.fields, conditions_hash(clause))} if term.refuses else set()
-                yield term
-    yield from _left_over(agreement, lines - refused)
+        common, conditions = _common(agreement, clause, standing, asserted, whole, vocabulary), conditions_hash(clause)
+        for name in clause.terms.kinds:
+            kind, paths = vocabulary.standard.kinds[name], _paths(clause, name, agreement, vocabulary)
+            for source in holding(clause.terms.from_, name, vocabulary):
+                term = _term(common, clause, source, kind, paths, standing, vocabulary)
+                refused |= set(_lines(term, conditions)) if term.refuses else set()
+                yield term if term.refuses else msgspec.structs.replace(term, granted=_granted(term, paths, lines, conditions))
+    yield from _left_over(agreement, (line for line in lines if f"\t{REFUSED}\t" in line and line not in refused))
 
 
-def _term(
-    agreement: Agreement, clause: Clause, source: str, kind: Kind, lines: frozenset[str], whole: bool, signed: Signed,
-    vocabulary: Vocabulary,
-) -> Term:  # fmt: skip
-    said, terms = clause.terms.kinds[kind.name], clause.terms
-    refuses = terms.effect == "deny"
-    paths = refused_fields(said) if refuses else granted_fields(kind, said, agreement.header.standard, vocabulary.standard)
-    ceiling: Tier = said.ceiling or "T1"
-    bare = Term(
-        agreement=agreement.id, key=agreement.key, hash=agreement.hash, number=clause.number,
-        source=source, kind=kind.name, refuses=refuses, signed=whole, span=span_of(agreement, clause),
+def _common(
+    agreement: Agreement, clause: Clause, standing: Standing, asserted: frozenset[Asked], whole: bool, vocabulary: Vocabulary
+) -> Term:
+    """What all terms of one clause have in common."""
+    terms, conditions = clause.terms, clause.terms.conditions
+    return Term(
+        agreement=agreement.id, key=agreement.key, hash=agreement.hash, number=clause.number, source="", kind="",
+        refuses=terms.effect == "deny", signed=whole, span=span_of(agreement, clause),
         to=frozenset(terms.to), roles=frozenset(terms.roles), purposes=frozenset(terms.purposes),
-        fields=frozenset(path for path in paths if "." not in path and path != EXISTS), granted={},
-        ceiling=ceiling, existence=said.existence or ceiling,
-        places=frozenset(name for name, field in kind.fields.items() if field.location),
-        sensitive=vocabulary.sensitive_services | frozenset(signed.sensitive_services),
+        fields=frozenset(), granted={}, ceiling="T1", existence="T1", places=frozenset(),
+        sensitive=vocabulary.sensitive_services | standing.services, conditions=conditions, ages=ages_of(agreement, conditions),
+        told={clause.number: told_of(agreement, clause.number), None: told_of(agreement, None)},
+        asserted=asserted,
     )  # fmt: skip
-    granted = {} if refuses else _granted(bare, paths, lines, conditions_hash(clause))
-    return msgspec.structs.replace(bare, granted=granted)
 
 
-def _granted(term: Term, paths: Iterable[str], lines: frozenset[str], conditions: str) -> dict[Asked, frozenset[str]]:
+def _asserted(standing: Standing, vocabulary: Vocabulary) -> frozenset[Asked]:
+    """Who may say that somebody holds a role: what was signed, as far as the federation still says so."""
+    return frozenset(
+        (address, agency, role)
+        for address, issuer in vocabulary.issuers.items()
+        for named, agency, role, mapping in standing.asserted
+        if (named, mapping) == (issuer.named, issuer.mapping) and agency in issuer.agencies and role in issuer.roles
+    )
+
+
+def _term(common: Term, clause: Clause, source: str, kind: Kind, paths: Iterable[str], standing: Standing, vocabulary: Vocabulary) -> Term:
+    said, facts = clause.terms.kinds[kind.name], vocabulary.sources[source]
+    ceiling: Tier = said.ceiling or "T1"
+    today: Tier = facts.tier or "T1"  # type: ignore[assignment]
+    floor = max(today, standing.tiers.get(source, "T1"))
+    return msgspec.structs.replace(
+        common, source=source, kind=kind.name, ceiling=ceiling, existence=said.existence or ceiling, floor=floor,
+        police=facts.police or source in standing.police,
+        fields=frozenset(path for path in paths if "." not in path and path != EXISTS),
+        places=frozenset(name for name, field in kind.fields.items() if field.location),
+    )  # fmt: skip
+
+
+def _paths(clause: Clause, name: str, agreement: Agreement, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """What the clause says of a kind, as the paths that are signed."""
+    said, kind = clause.terms.kinds[name], vocabulary.standard.kinds[name]
+    if clause.terms.effect == "deny":
+        return refused_fields(said)
+    return granted_fields(kind, said, agreement.header.standard, vocabulary.standard)
+
+
+def _granted(term: Term, paths: tuple[str, ...], lines: frozenset[str], conditions: str) -> dict[Asked, frozenset[str]]:
     """The fields in force, by (to, role, purpose): a field counts when it and all its parts were signed."""
     granted: dict[Asked, frozenset[str]] = {}
+    tops = [path.partition(".")[0] for path in paths]
+    whole = frozenset(tops) - {EXISTS}
     for asked in product(term.to, term.roles, term.purposes):
-        missing: set[str] = set()
-        signed: set[str] = set()
-        for path in paths:
-            (signed if _grant(term, asked, path, conditions).line in lines else missing).add(path.split(".")[0])
-        if signed - missing:
-            granted[asked] = frozenset(signed - missing - {EXISTS})
+        lines_due = lines_for(_grant(term, asked, conditions), paths)
+        missing = {top for top, line in zip(tops, lines_due, strict=True) if line not in lines}
+        if not missing.issuperset(tops):
+            granted[asked] = whole - missing
     return granted
 
 
-def _grant(term: Term, asked: Asked, field: str, conditions: str) -> Grant:
+def _grant(term: Term, asked: Asked, conditions: str) -> Grant:
+    """The line of a record's existence: those of its fields differ from it in the field alone."""
     to, role, purpose = asked
     ceiling, existence = (REFUSED, REFUSED) if term.refuses else (term.ceiling, term.existence)
-    return Grant(term.source, to, role, purpose, term.kind, field, ceiling, existence, conditions)
+    return Grant(term.source, to, role, purpose, term.kind, EXISTS, ceiling, existence, conditions)
 
 
-def _lines(term: Term, fields: Iterable[str], conditions: str) -> Iterator[Grant]:
-    for asked, field in product(product(term.to, term.roles, term.purposes), fields):
-        yield _grant(term, asked, field, conditions)
+def _lines(term: Term, conditions: str) -> Iterator[str]:
+    for asked in product(term.to, term.roles, term.purposes):
+        yield from lines_for(_grant(term, asked, conditions), term.fields)
 
 
 def _left_over(agreement: Agreement, lines: Iterable[str]) -> Iterator[Term]:
     """Refusals that were signed and that no clause expands to today (a source has changed hands): they still refuse."""
     for line in sorted(lines):
         parts = line.split("\t")
-        if len(parts) != 9 or not (grant := Grant(*parts)).refuses:
+        if len(parts) != len(Grant.__struct_fields__) or not (grant := Grant(*parts)).refuses:
             continue
         yield Term(
             agreement=agreement.id, key=agreement.key, hash=agreement.hash, number=0, source=grant.source, kind=grant.kind,

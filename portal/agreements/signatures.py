@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import json
 import os
 from collections.abc import Iterable
@@ -17,14 +16,20 @@ from typing import Annotated
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from connectors.errors import ConfigurationError, Mistake
-from connectors.settings import Document, collect, read
+from connectors.settings import Document, collect, parse, read
 from portal.agreements.documents import Agreement, read_agreement
-from portal.agreements.grants import expand, signed_bytes
+from portal.agreements.grants import expand, signed_bytes, standing_of
+from portal.agreements.keys import public_key
 from portal.agreements.text import unseen
 from portal.agreements.vocabulary import Vocabulary
+
+#: How the lines begin in a signed file, in TOML's texts without escapes; and the ASCII characters that stand in such a text for themselves.
+_QUOTE = "'"
+_FIRST = f"grants = [\n  {_QUOTE}"
+_PLAIN = b"\t\n" + bytes(range(0x20, 0x7F))
 
 Line = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -40,7 +45,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What stands in the signed file: the grants as they were signed, the list of that day, and who signed."""
+    """What stands in the signed file: the lines as they were signed, the services among them once more, and who signed."""
 
     grants: tuple[Line, ...] = ()
     sensitive_services: tuple[Line, ...] = ()
@@ -72,7 +77,8 @@ def read_signed(path: Path, agreement: Agreement, vocabulary: Vocabulary) -> Sig
     if not path.exists():
         return Signed()
     signed, document = _load(path)
-    mistakes = [mistake for index in range(len(signed.signature)) for mistake in _vet(index, signed, document, agreement, vocabulary)]
+    mistakes = [*_services(signed, document)]
+    mistakes += [mistake for index in range(len(signed.signature)) for mistake in _vet(index, signed, document, agreement, vocabulary)]
     if mistakes:
         raise ConfigurationError(mistakes)
     return signed
@@ -92,7 +98,7 @@ def sign_off(
     earlier = _load(beside_it)[0] if beside_it.exists() else Signed()
     value = private_key.sign(signed_bytes(vocabulary.federation, agreement, lines, role))
     own = Signature(partner=partner, key_id=key_id, role=role, at=at.astimezone(UTC), value=base64.b64encode(value).decode())
-    same = sorted(earlier.grants) == lines and set(earlier.sensitive_services) == vocabulary.sensitive_services
+    same = sorted(earlier.grants) == lines
     others = [each for each in earlier.signature if each.partner != partner]
     kept = [each for each in others if same and verifies(each, agreement, lines, vocabulary)]
     signatures = sorted((*kept, own), key=lambda each: each.partner)
@@ -114,18 +120,9 @@ def verifies(signature: Signature, agreement: Agreement, lines: Iterable[str], v
     return base64.b64encode(value).decode() == signature.value
 
 
-def public_key(text: str) -> Ed25519PublicKey | None:
-    """The key written ``ed25519:base64``; None when it is not one."""
-    scheme, _, encoded = text.partition(":")
-    with contextlib.suppress(binascii.Error, ValueError):
-        if scheme == "ed25519":
-            return Ed25519PublicKey.from_public_bytes(base64.b64decode(encoded, validate=True))
-    return None
-
-
 def _load(path: Path) -> tuple[Signed, Document]:
     try:
-        document = read(path, "CV213")
+        document = _document(path)
         signed, mistakes = collect(Signed, document, "CV213")
     except ConfigurationError as error:
         signed, mistakes = None, error.mistakes
@@ -135,11 +132,41 @@ def _load(path: Path) -> tuple[Signed, Document]:
     return signed, document
 
 
+def _document(path: Path) -> Document:
+    """A signed file. Its lines are by far the most of it: where they stand as signing writes them they are taken as they stand, and only
+    the rest goes through the TOML reader, which reads letter by letter. Raises ConfigurationError (CV213)."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return read(path, "CV213")  # it says what is wrong
+    lines, rest = written(text)
+    document = parse(rest, str(path), "CV213", first=text.count("\n") - rest.count("\n") + 1)
+    if lines and "grants" in document.raw:
+        return parse(text, str(path), "CV213")  # twice, which TOML refuses
+    return Document({"grants": lines, **document.raw} if lines else document.raw, text, str(path))
+
+
+def written(text: str) -> tuple[list[str], str]:
+    """The lines with which a signed file begins and what follows them; none, and all of it, where TOML could read them otherwise."""
+    listed, end, rest = text.partition(f"{_QUOTE},\n]\n")
+    lines = listed.removeprefix(_FIRST).split(f"{_QUOTE},\n  {_QUOTE}")
+    plain = listed.startswith(_FIRST) and not listed.encode().translate(None, _PLAIN)
+    whole = listed.count("\n") == len(lines) and listed.count(_QUOTE) == 2 * len(lines) - 1
+    return (lines, rest) if end and plain and whole else ([], text)
+
+
+def _services(signed: Signed, document: Document) -> Iterable[Mistake]:
+    """The list of services is for people's eyes; what was signed are the lines."""
+    if set(signed.sensitive_services) != standing_of(signed.grants).services:
+        message = "sensitive_services is not what the signed lines say."
+        yield document.mistake("CV213", message, "sensitive_services", hint="Put back the last signed copy, or sign again.")
+
+
 def _vet(index: int, signed: Signed, document: Document, agreement: Agreement, vocabulary: Vocabulary) -> Iterable[Mistake]:
-    signature, line = signed.signature[index], _line(document, index)
+    signature = signed.signature[index]
 
     def mistake(id: str, message: str, hint: str) -> Mistake:
-        return Mistake(id=id, message=message, file=document.file, line=line, hint=hint)
+        return Mistake(id=id, message=message, file=document.file, line=_line(document, index), hint=hint)
 
     keys = vocabulary.agencies.get(signature.partner, {})
     if signature.partner in {earlier.partner for earlier in signed.signature[:index]}:
@@ -189,5 +216,11 @@ def _texts(signature: Signature) -> list[tuple[str, str]]:
 
 
 def _list(texts: list[str]) -> str:
-    # A JSON text of ASCII letters is a TOML text too.
-    return "[\n" + "".join(f"  {json.dumps(text)},\n" for text in texts) + "]" if texts else "[]"
+    return "[\n" + "".join(f"  {_text(text)},\n" for text in texts) + "]" if texts else "[]"
+
+
+def _text(text: str) -> str:
+    """A TOML text. As it stands wherever that can be: people read the lines, and nothing need be put back when they are loaded."""
+    plain = all(letter == "\t" or letter.isprintable() for letter in text) and "'" not in text
+    # A JSON text is a TOML text too, but for the one control character that JSON lets stand.
+    return f"'{text}'" if plain else json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

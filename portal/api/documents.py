@@ -50,9 +50,18 @@ MOST_ERRORS = 10
 #: Documents are kept up to this many characters of text in all; a parsed document takes about a hundred times its text.
 KEPT_TEXT = 1024 * 1024
 
-#: Arguments of ``child`` that say something about a child or about why somebody asks.
-BY_VARIABLE = frozenset({"subject", "reason", "breakGlass"})
+_SAID = frozenset({"subject", "party", "state", "on", "evidence", "understanding", "responsibility", "words"})
+#: By root field, the arguments that may say something about a child or its family, about why somebody asks, or about a colleague.
+BY_VARIABLE: dict[str, frozenset[str]] = {
+    "child": frozenset({"subject", "reason", "breakGlass"}),
+    "recordConsent": _SAID,
+    "recordObjection": _SAID,
+    "recordNotShared": frozenset({"subject", "to", "kinds", "words"}),
+    "closeReview": frozenset({"outcome", "words"}),
+}
 _INTROSPECTION = frozenset({"__schema", "__type"})
+#: A root field and one of its arguments.
+Path = tuple[str, str]
 
 
 def _named(rule: type[ASTValidationRule]) -> type[ASTValidationRule]:
@@ -196,40 +205,44 @@ def _check_depth(document: Document) -> None:
 
 
 def check_by_variable(schema: GraphQLSchema, ast: DocumentNode) -> None:
-    """Refuse (CV413) a subject, a reason or a break-glass that stands in the document, as a literal or as a default value."""
+    """Refuse (CV413) a subject, a reason, words that stand in the document, as a literal or as a default value."""
     found = _Guarded(TypeInfo(schema), schema)
     visit(ast, TypeInfoVisitor(found.types, found))
-    for argument in found.arguments:
-        if not isinstance(argument.value, VariableNode | NullValueNode):
-            raise _literal(argument.name.value, argument)
-    names = {argument.value.name.value: argument.name.value for argument in found.arguments if isinstance(argument.value, VariableNode)}
+    names: dict[str, Path] = {}
+    for path, argument in found.arguments:
+        if isinstance(argument.value, VariableNode):
+            names[argument.value.name.value] = path
+        elif not isinstance(argument.value, NullValueNode):
+            raise _literal(path, argument)
     for operation in ast.definitions:
         for variable in getattr(operation, "variable_definitions", None) or ():
             if variable.default_value is not None and variable.variable.name.value in names:
                 raise _literal(names[variable.variable.name.value], variable)
 
 
-def _literal(argument: str, node: Node) -> RequestError:
+def _literal(path: Path, node: Node) -> RequestError:
     return RequestError(
         "CV413",
-        f"{argument} must be passed as a variable without a default value, so that nothing about a child stands in a document.",
+        f"{path[1]} must be passed as a variable without a default value, so that nothing about a child stands in a document.",
         locations=_places(node),
-        path=("child", argument),
+        path=path,
     )
 
 
 class _Guarded(Visitor):
-    """Collects the arguments of ``child`` that must come by variable."""
+    """Collects the arguments that must come by variable, each with its place in the API."""
 
     def __init__(self, types: TypeInfo, schema: GraphQLSchema) -> None:
         super().__init__()
         self.types = types
-        self.arguments: list[ArgumentNode] = []
-        self._root = schema.query_type
+        self.arguments: list[tuple[Path, ArgumentNode]] = []
+        self._roots = {root.name for root in (schema.query_type, schema.mutation_type) if root}
 
     def enter_field(self, node: FieldNode, *_: object) -> None:
-        if node.name.value == "child" and self.types.get_parent_type() is self._root:
-            self.arguments += [argument for argument in node.arguments if argument.name.value in BY_VARIABLE]
+        parent, field = self.types.get_parent_type(), node.name.value
+        if parent and parent.name in self._roots:
+            guarded = BY_VARIABLE.get(field, frozenset())
+            self.arguments += [((field, each.name.value), each) for each in node.arguments if each.name.value in guarded]
 
 
 class _Whereabouts(Visitor):

@@ -30,15 +30,17 @@ class PartialDate(graphene.Scalar):
     """A date as well as it is known: YYYY, YYYY-MM or YYYY-MM-DD."""
 
 
-def _enum(name: str, words: str, literal: object) -> Any:
+def enum_of(name: str, words: str, literal: object) -> Any:
+    """An enum of the values of a ``Literal``."""
     return graphene.Enum(name, [(value, value) for value in get_args(literal)], description=lambda value: None if value else words)
 
 
-OutcomeState = _enum("OutcomeState", "How one source fared for one record kind. No state means that nothing is known.", _States)
-MatchBand = _enum("MatchBand", "How sure we are that a source's person is the child asked about.", _Bands)
+OutcomeState = enum_of("OutcomeState", "How one source fared for one record kind. No state means that nothing is known.", _States)
+MatchBand = enum_of("MatchBand", "How sure we are that a source's person is the child asked about.", _Bands)
 
 
-def _some(type_: object, description: str | None = None) -> NonNull:
+def some(type_: object, description: str | None = None) -> NonNull:
+    """``[X!]!``."""
     return NonNull(List(NonNull(type_)), description=description)
 
 
@@ -111,7 +113,7 @@ class Match(ObjectType):
     """How sure we are that this is the same child, and why."""
 
     band = NonNull(MatchBand)
-    evidence = _some(Evidence)
+    evidence = some(Evidence)
 
 
 class SourceOutcome(ObjectType):
@@ -121,7 +123,7 @@ class SourceOutcome(ObjectType):
     agency = NonNull(ID)
     name = NonNull(String)
     state = NonNull(OutcomeState)
-    kinds = _some(KindOutcome)
+    kinds = some(KindOutcome)
     words = NonNull(String)
     phone = String()
     outOfHours = String()
@@ -139,8 +141,8 @@ class Candidate(ObjectType):
     token = NonNull(ID)
     source = NonNull(ID)
     band = NonNull(MatchBand)
-    shown = _some(String)
-    evidence = _some(Evidence)
+    shown = some(String)
+    evidence = some(Evidence)
 
 
 class DemographicValue(ObjectType):
@@ -154,15 +156,15 @@ class Demographic(ObjectType):
 
     field = NonNull(String)
     conflict = NonNull(Boolean)
-    values = _some(DemographicValue)
+    values = some(DemographicValue)
 
 
 class Demographics(ObjectType):
     """Who the child is, as the sources that may say so have it."""
 
     everySourceAnswered = NonNull(Boolean)
-    fields = _some(Demographic)
-    missing = _some(Missing)
+    fields = some(Demographic)
+    missing = some(Missing)
 
 
 class ChronologyEntry(ObjectType):
@@ -177,8 +179,8 @@ class Chronology(ObjectType):
     """What happened, across kinds and sources."""
 
     everySourceAnswered = NonNull(Boolean)
-    entries = _some(ChronologyEntry)
-    missing = _some(Missing)
+    entries = some(ChronologyEntry)
+    missing = some(Missing)
 
 
 class Receipt(ObjectType):
@@ -197,11 +199,16 @@ class ChildView(ObjectType):
     everySourceAnswered = NonNull(Boolean)
     purpose = NonNull(ID)
     asOf = NonNull(DateTime)
-    sources = _some(SourceOutcome)
-    candidates = _some(Candidate)
+    sources = some(SourceOutcome)
+    candidates = some(Candidate)
     demographics = Field(Demographics)
     chronology = Field(Chronology)
-    warnings = _some(String, description="Agreements past their review date that this view still rests on.")
+    warnings = some(String, description="Agreements past their review date that this view still rests on.")
+    duties = some(String, description="What whoever is shown this must do.")
+    offersDeclared = NonNull(
+        Boolean,
+        description="No agency could say whether you work with this child. Ask again with declared and a reason if you do.",
+    )
     receipt = NonNull(Receipt)
 
 
@@ -218,6 +225,19 @@ class Ruling(ObjectType):
     words = NonNull(String)
 
 
+class Review(ObjectType):
+    """A breaking of the glass that an officer of this agency has to look at. Names no child and nobody who asked."""
+
+    id = NonNull(ID)
+    agency = NonNull(ID, description="The agency whose records were opened: yours.")
+    byAgency = NonNull(ID, description="The agency of whoever broke the glass.")
+    reason = NonNull(ID)
+    access = NonNull(ID, description="Where the access log says who it was, and what was shown.")
+    openedAt = NonNull(DateTime)
+    due = NonNull(Date)
+    overdue = NonNull(Boolean)
+
+
 class Purpose(ObjectType):
     """A purpose for which a child may be asked about."""
 
@@ -231,7 +251,7 @@ class Source(ObjectType):
     id = NonNull(ID)
     agency = NonNull(ID)
     name = NonNull(String)
-    kinds = _some(String)
+    kinds = some(String)
     contact = NonNull(String)
 
 
@@ -241,8 +261,8 @@ class Agreement(ObjectType):
     id = NonNull(ID)
     version = NonNull(String)
     title = NonNull(String)
-    partners = _some(ID)
-    purposes = _some(ID)
+    partners = some(ID)
+    purposes = some(ID)
     starts = NonNull(Date)
     reviewBy = NonNull(Date)
     ends = Date()
@@ -261,22 +281,27 @@ class Query(ObjectType):
         reason=String(),
         chosen=List(NonNull(ID)),
         breakGlass=BreakGlassInput(),
+        declared=Boolean(description="I work with this child. For when no agency can vouch for that; needs a reason, and is checked."),
         description="One child, for one purpose. Pass subject, reason and breakGlass as variables without default values.",
     )
     explain = Field(
-        _some(Ruling),
+        some(Ruling),
         purpose=NonNull(ID),
         role=ID(),
         agency=ID(),
         kinds=List(NonNull(String)),
         description="What the agreements let a kind of person see for a purpose. Takes no child and asks no source.",
     )
-    purposes = Field(_some(Purpose), description="The purposes of this federation.")
-    sources = Field(_some(Source), description="The systems connected to this federation.")
+    purposes = Field(some(Purpose), description="The purposes of this federation.")
+    sources = Field(some(Source), description="The systems connected to this federation.")
     agreements = Field(
-        _some(Agreement),
+        some(Agreement),
         inForceOn=Date(),
         description="The agreements of this federation; only those in force on a day, if one is given.",
+    )
+    reviews = Field(
+        some(Review),
+        description="The breakings of the glass that your agency has yet to review; empty for whoever does not review them.",
     )
 
     @staticmethod
@@ -298,3 +323,7 @@ class Query(ObjectType):
     @staticmethod
     def resolve_agreements(answers: Any, info: Any, **named: Any) -> Any:
         return answers.agreements(**named)
+
+    @staticmethod
+    def resolve_reviews(answers: Any, info: Any) -> Any:
+        return answers.reviews

@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: one POST is one operation, and at most one child.
+"""GraphQL over HTTP: one POST is one operation, and at most one child asked about or one thing written down.
 
 Follows the GraphQL over HTTP draft; GET is refused, because a child's details travel in bodies only. Whatever goes
 wrong is answered in our own words: no exception's text, no value that was typed, leaves or is logged.
@@ -24,9 +24,11 @@ from portal.api.accept import GRAPHQL, JSON, check_content_type, negotiate
 from portal.api.documents import Documents
 from portal.api.project import Answers, Register
 from portal.api.selection import question, select
+from portal.api.writing import change
 from portal.errors import IssuerUnreachable, PortalError, RequestError, Unauthenticated
 from portal.identity import Forbidden, Identity
 from portal.model import ChildView, Practitioner, Question
+from portal.recording import Keeping, Log, open_reviews, record
 
 log = structlog.get_logger("childview.http")
 _T = TypeVar("_T")
@@ -37,13 +39,13 @@ _BUG = "Something went wrong here, and the people who run this portal were told.
 _NEVER_KEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-class Refusals(Protocol):
+class Refusals(Log, Protocol):
     """The part of the access log that this entrance writes itself."""
 
     async def refuse(self, practitioner: Practitioner, why: str, /) -> object: ...
 
 
-class Entrance(Register, Protocol):
+class Entrance(Register, Keeping, Protocol):
     """What this entrance needs of a portal."""
 
     @property
@@ -120,14 +122,17 @@ class GraphQLEndpoint:
         portal: Entrance = self._portal
         document = self._documents.read(asked.query)
         selected = select(self._schema, document, asked.operationName, asked.variables or {})
-        view = None
+        view = recorded = None
         if selected.child:
             wanted = question(self._schema, portal.standard, document, selected, portal.sources)
             view = await unless_left(self._answered(wanted, practitioner), receive)
+        if selected.change:  # whether or not the client stays: what was begun is written down
+            recorded = await record(change(self._schema, selected, portal.sources), practitioner, portal)
+        reviews = await open_reviews(practitioner, portal) if selected.reviews else ()
         result = execute(
             self._schema,
             document.ast,
-            root_value=Answers(portal, practitioner, view),
+            root_value=Answers(portal, practitioner, view, recorded, reviews),
             variable_values=asked.variables,
             operation_name=asked.operationName,
             is_awaitable=_never,

@@ -5,7 +5,7 @@ Everything here is at hand before the operation is executed, so that resolvers d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Protocol
 
@@ -13,8 +13,10 @@ import msgspec
 
 from connectors.standard import Standard
 from portal.agreements import Agreements, Listed, as_day
-from portal.decisions import Explained, explain
+from portal.changes import Recorded
+from portal.explaining import Explained, explain
 from portal.model import ChildView, Practitioner
+from portal.recording import Review
 
 
 class SourceSettings(Protocol):
@@ -84,11 +86,29 @@ class ShownSource(msgspec.Struct, frozen=True):
     contact: str
 
 
-class Answers:
-    """The root of one operation. ``child`` is None when the operation asks about no child."""
+class ShownReview(msgspec.Struct, frozen=True):
+    """A review that waits, under the schema's names."""
 
-    def __init__(self, register: Register, practitioner: Practitioner, child: ChildView | None) -> None:
+    id: str
+    agency: str
+    byAgency: str
+    reason: str
+    access: str
+    openedAt: datetime
+    due: date
+    overdue: bool
+
+
+class Answers:
+    """The root of one operation. ``child`` is None when it asks about no child, ``recorded`` when it writes nothing down."""
+
+    def __init__(
+        self, register: Register, practitioner: Practitioner, child: ChildView | None, recorded: Recorded | None = None,
+        reviews: Iterable[Review] = (),
+    ) -> None:  # fmt: skip
         self.child = child
+        self.recorded = recorded
+        self.reviews = [_shown(each, as_day(register.clock())) for each in reviews]
         self._register = register
         self._practitioner = practitioner
 
@@ -116,3 +136,10 @@ class Answers:
     def _source(self, source: Source) -> ShownSource:
         name = source.settings.name or self._register.agencies[source.agency].name
         return ShownSource(source.id, source.agency, name, tuple(sorted(source.kinds)), source.settings.contact)
+
+
+def _shown(review: Review, today: date) -> ShownReview:
+    return ShownReview(
+        id=review.id, agency=review.agency, byAgency=review.by_agency, reason=review.reason, access=review.access,
+        openedAt=review.opened_at, due=review.due, overdue=review.due < today,
+    )  # fmt: skip

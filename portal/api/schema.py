@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 
 import graphene
 from graphql import (
     DocumentNode,
+    GraphQLArgument,
     GraphQLEnumType,
     GraphQLInterfaceType,
     GraphQLResolveInfo,
@@ -27,7 +28,7 @@ from graphql.language import TypeDefinitionNode
 
 from connectors.scalars import CHECKERS
 from connectors.standard import Kind, Standard
-from portal.api import fixed
+from portal.api import fixed, mutations
 
 #: Fields of the fixed part that need a type of the data standard.
 _JOINED = """
@@ -59,15 +60,24 @@ extend type ChildView {{
 
 def build_schema(standard: Standard) -> GraphQLSchema:
     """The executable API for a data standard. Raises TypeError (graphql-core) when the two do not fit together."""
-    base = graphene.Schema(query=fixed.Query, types=[fixed.Missing, fixed.Candidate], auto_camelcase=False).graphql_schema
+    shown = [fixed.Missing, fixed.Candidate]
+    base = graphene.Schema(query=fixed.Query, mutation=mutations.Mutation, types=shown, auto_camelcase=False).graphql_schema
     joined = _JOINED + "".join(_section(kind) for kind in _sections(standard))
     schema = extend_schema(extend_schema(base, _without(base, parse(standard.sdl))), parse(joined))
     for kind in _sections(standard):
         schema.type_map["ChildView"].fields[kind.section].resolve = _section_resolver(str(kind.section))  # type: ignore[attr-defined]
+    _ask_informed(schema)
     for type_ in schema.type_map.values():
         _make_plain(type_)
     assert_valid_schema(schema)
     return schema
+
+
+def _ask_informed(schema: GraphQLSchema) -> None:
+    """The one argument of ``child`` whose type is the data standard's."""
+    words = "What you say of the family: were they told that you ask?"
+    child, informed = schema.type_map["Query"].fields["child"], schema.type_map["FamilyInformed"]  # type: ignore[attr-defined]
+    child.args["informed"] = GraphQLArgument(cast(GraphQLEnumType, informed), description=words)
 
 
 def api_text(schema: GraphQLSchema) -> str:

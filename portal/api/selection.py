@@ -6,8 +6,7 @@ that somebody typed are never repeated in an error: only their path.
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -31,36 +30,34 @@ from graphql import (
 from graphql.execution.collect_fields import collect_fields, collect_sub_fields
 from graphql.execution.values import get_argument_values
 
-from connectors import Address, Identifier, Subject
-from connectors.scalars import normalise, valid
 from connectors.standard import ALWAYS, Kind, Standard
 from portal.api.documents import Document
+from portal.api.typed import LONGEST_WORDS, Place, dotted, subject, taken
 from portal.errors import RequestError
 from portal.facts import own_fields
-from portal.model import Question
+from portal.model import BreakGlass, Question
 
 #: Kinds without a section: selecting ``demographics`` asks them.
 DEMOGRAPHIC_KINDS = ("PersonDetails", "Identifier")
-KNOWN_SYSTEMS = ("nhs_number", "chi", "upn", "scn")
-MOST_LISTED = 8
-LONGEST_TEXT = 200
-LONGEST_REASON = 2000
 LONGEST_PURPOSE = 64
-_PARTS = ("line", "town", "postcode", "from_", "to")
-_UNUSABLE = frozenset({"Cc", "Cs", "Cn"})
-
-
-Place = tuple[str | int, ...]
 #: How the values of a type are written.
 _WRITTEN = {"PartialDate": "Write YYYY-MM-DD, YYYY-MM or YYYY.", "Date": "Write YYYY-MM-DD."}
+_ONE_CHILD = "One operation asks about one child. Ask about another in an operation of its own."
+_ONE_CHANGE = "One operation writes down one thing. Write down another in an operation of its own."
 
 
 class Selected(msgspec.Struct, frozen=True):
-    """The chosen operation: its ``child`` fields (none, or one merged from several), its variables as coerced."""
+    """The chosen operation, its variables as coerced, and what of it needs more than projecting.
+
+    ``child`` and ``change`` are the fields about one child (none, or one merged from several): a question, or a mutation. ``reviews``:
+    open reviews are asked for.
+    """
 
     operation: OperationDefinitionNode
     variables: dict[str, Any]
-    child: tuple[FieldNode, ...]
+    child: tuple[FieldNode, ...] = ()
+    change: tuple[FieldNode, ...] = ()
+    reviews: bool = False
 
 
 def choose(document: Document, name: str | None) -> OperationDefinitionNode:
@@ -70,22 +67,32 @@ def choose(document: Document, name: str | None) -> OperationDefinitionNode:
         operations = [node for node in operations if node.name and node.name.value == name]
     if len(operations) != 1:
         raise RequestError("CV417", "Say in operationName which one operation of the document to run.")
-    if operations[0].operation is not OperationType.QUERY:
-        raise RequestError("CV417", "Only queries can be run here.")
+    if operations[0].operation is OperationType.SUBSCRIPTION:
+        raise RequestError("CV417", "Only queries and mutations can be run here.")
     return operations[0]
 
 
 def select(schema: GraphQLSchema, document: Document, name: str | None, variables: Mapping[str, Any]) -> Selected:
-    """Choose the operation, coerce its variables, find its ``child``. Raises RequestError CV412, CV417, CV418."""
+    """Choose the operation, coerce its variables, find what is about a child. Raises RequestError CV412, CV417, CV418."""
     operation = choose(document, name)
     coerced = coerce_variables(schema, operation, variables)
-    assert schema.query_type
-    roots = collect_fields(schema, document.fragments, coerced, schema.query_type, operation.selection_set)
-    children = [nodes for nodes in roots.values() if nodes[0].name.value == "child"]
-    if len(children) > 1:
-        places = [(token.line, token.column) for nodes in children if nodes[0].loc and (token := nodes[0].loc.start_token)]
-        raise RequestError("CV412", "One operation asks about one child. Ask about another in an operation of its own.", locations=places)
-    return Selected(operation, coerced, tuple(children[0]) if children else ())
+    root = schema.get_root_type(operation.operation)
+    assert root
+    fields = collect_fields(schema, document.fragments, coerced, root, operation.selection_set).values()
+    if operation.operation is OperationType.MUTATION:
+        change = _only((nodes for nodes in fields if nodes[0].name.value != "__typename"), _ONE_CHANGE)
+        return Selected(operation, coerced, change=change)
+    child = _only((nodes for nodes in fields if nodes[0].name.value == "child"), _ONE_CHILD)
+    return Selected(operation, coerced, child, reviews=any(nodes[0].name.value == "reviews" for nodes in fields))
+
+
+def _only(several: Iterable[list[FieldNode]], words: str) -> tuple[FieldNode, ...]:
+    """The nodes of the one field there may be, none if there is none. Raises RequestError CV412, saying ``words``."""
+    found = list(several)
+    if len(found) > 1:
+        places = [(token.line, token.column) for nodes in found if nodes[0].loc and (token := nodes[0].loc.start_token)]
+        raise RequestError("CV412", words, locations=places)
+    return tuple(found[0]) if found else ()
 
 
 def coerce_variables(schema: GraphQLSchema, operation: OperationDefinitionNode, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +118,8 @@ def coerce_variables(schema: GraphQLSchema, operation: OperationDefinitionNode, 
 
 def _place(schema: GraphQLSchema, operation: OperationDefinitionNode, name: str) -> Place:
     """How an error names a variable: by its name where that is one of the API's own words, else by its number. A name is typed, too."""
-    known = {argument for field in schema.query_type.fields.values() for argument in field.args} if schema.query_type else set()
+    roots = [root for root in (schema.query_type, schema.mutation_type) if root]
+    known = {argument for root in roots for field in root.fields.values() for argument in field.args}
     names = [definition.variable.name.value for definition in operation.variable_definitions]
     return (name,) if name in known else ("variables", names.index(name))
 
@@ -128,36 +136,51 @@ def _type_at(type_: GraphQLType, path: Iterable[str | int]) -> GraphQLType:
 
 def _unfit(path: tuple[str | int, ...], type_: GraphQLType) -> RequestError:
     hint = _WRITTEN.get(str(type_).rstrip("!"))
-    return RequestError("CV418", f"The variable at {_dotted(path)} does not fit the type {type_}.", path=path, hint=hint)
-
-
-def _dotted(path: Iterable[str | int]) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+    return RequestError("CV418", f"The variable at {dotted(path)} does not fit the type {type_}.", path=path, hint=hint)
 
 
 def question(schema: GraphQLSchema, standard: Standard, document: Document, selected: Selected, sources: Collection[str]) -> Question:
     """What is asked about whom. ``sources`` are the ids whose own numbers may be typed.
 
-    Raises RequestError: CV420 too little to search by, CV421 identifier, CV422 too long or too many, CV424 breakGlass, CV601 chosen.
+    Raises RequestError: CV420 too little to search by, CV421 identifier, CV422 too long or too many, CV431 declared without a reason,
+    CV601 chosen.
     """
     assert schema.query_type
     arguments = get_argument_values(schema.query_type.fields["child"], selected.child[0], selected.variables)
-    if arguments.get("breakGlass") is not None:
-        raise RequestError("CV424", "Breaking the glass is not possible here yet.", hint="Phone.", path=("child", "breakGlass"))
     if arguments.get("chosen") is not None:
         raise RequestError("CV601", "Choosing between candidates is not possible here yet.", path=("child", "chosen"))
     walk = _Walk(schema, standard, document, selected)
     sections, chronology, demographics = walk.sections(), walk.chronology(), walk.demographics()
+    reason = taken(arguments.get("reason"), ("reason",), LONGEST_WORDS, lines=True)
     return Question(
         subject=subject(arguments["subject"], sources),
-        purpose=_text(arguments["purpose"], ("purpose",), LONGEST_PURPOSE) or "",
-        reason=_text(arguments.get("reason"), ("reason",), LONGEST_REASON, lines=True),
+        purpose=taken(arguments["purpose"], ("purpose",), LONGEST_PURPOSE) or "",
+        reason=reason,
         wanted=_joined(sections, chronology or {}, demographics or {}),
         sections=frozenset(sections),
         chronology=chronology is not None,
         demographics=demographics is not None,
         document=document.sha256,
+        break_glass=_break_glass(arguments.get("breakGlass")),
+        declared=_declared(arguments.get("declared"), reason),
+        informed=arguments.get("informed"),
     )
+
+
+def _break_glass(given: Mapping[str, Any] | None) -> BreakGlass | None:
+    """Breaking the glass as typed, blanks left out; whether it may be broken is decided with the glass itself."""
+    if given is None:
+        return None
+    reason = taken(given["reason"], ("breakGlass", "reason"), LONGEST_PURPOSE)
+    return BreakGlass(reason or "", taken(given["words"], ("breakGlass", "words"), LONGEST_WORDS, lines=True) or "")
+
+
+def _declared(given: bool | None, reason: str | None) -> bool:
+    """Whether the asker says that they work with this child: alerts go out for it, so the reason is needed."""
+    if given and reason is None:
+        message = "Say in reason how you work with this child: nobody else has vouched for it."
+        raise RequestError("CV431", message, hint="Give a reason, or ask without declared.", path=("child", "reason"))
+    return bool(given)
 
 
 def _joined(*several: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
@@ -218,82 +241,6 @@ class _Walk:
 
 def _shown_first(kind: Kind) -> frozenset[str]:
     return frozenset(filter(None, ("occurredOn", kind.headline))) - ALWAYS
-
-
-def subject(typed: Mapping[str, Any], sources: Collection[str]) -> Subject:
-    """The child asked about, as typed, blanks left out. Raises RequestError CV420, CV421, CV422."""
-    child = Subject(
-        identifiers=tuple(_identifiers(typed, sources)),
-        given_name=_named(typed, "givenName"),
-        middle_names=_named(typed, "middleNames"),
-        family_name=_named(typed, "familyName"),
-        former_family_name=_named(typed, "formerFamilyName"),
-        birth_date=_named(typed, "birthDate"),
-        sex=_named(typed, "sex"),
-        addresses=tuple(_addresses(typed)),
-        phones=_texts(typed, "phones"),
-        school=_named(typed, "school"),
-        parents=_texts(typed, "parents"),
-    )
-    by_number = child.identifiers and (child.birth_date or child.family_name)
-    by_name = child.given_name and child.family_name and child.birth_date
-    if not (by_number or by_name):
-        message = "This is too little to look a child up by, or to be sure that it is the right one."
-        hint = "Give a number with a birth date or family name; or given name, family name and birth date."
-        raise RequestError("CV420", message, hint=hint, path=("subject",))
-    return child
-
-
-def _identifiers(typed: Mapping[str, Any], sources: Collection[str]) -> Iterator[Identifier]:
-    for index, given in enumerate(_listed(typed, "identifiers")):
-        path = ("subject", "identifiers", index)
-        system = _text(given["system"], (*path, "system"))
-        value = _text(given["value"], (*path, "value"))
-        if system not in KNOWN_SYSTEMS and system not in sources:
-            hint = f"Known are {', '.join(KNOWN_SYSTEMS)}, and the id of a source for its own numbers."
-            raise RequestError("CV421", f"The system at {_dotted((*path, 'system'))} is not known here.", hint=hint, path=(*path, "system"))
-        if system is None or value is None or not valid(system, value):
-            raise RequestError("CV421", f"The number at {_dotted(path)} is no {system}: check its digits.", path=(*path, "value"))
-        yield Identifier(system, normalise(system, value))
-
-
-def _addresses(typed: Mapping[str, Any]) -> Iterator[Address]:
-    for index, given in enumerate(_listed(typed, "addresses")):
-        parts = {part: _text(given.get(part), ("subject", "addresses", index, part)) for part in _PARTS}
-        if any(parts.values()):
-            yield Address(**parts)
-
-
-def _listed(typed: Mapping[str, Any], name: str) -> list[Any]:
-    listed = typed.get(name) or []
-    if len(listed) > MOST_LISTED:
-        raise _too_long(("subject", name), f"more than {MOST_LISTED} entries")
-    return list(listed)
-
-
-def _named(typed: Mapping[str, Any], name: str) -> str | None:
-    return _text(typed.get(name), ("subject", name))
-
-
-def _texts(typed: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    texts = (_text(text, ("subject", name, index)) for index, text in enumerate(_listed(typed, name)))
-    return tuple(text for text in texts if text)
-
-
-def _text(value: str | None, path: tuple[str | int, ...], longest: int = LONGEST_TEXT, lines: bool = False) -> str | None:
-    """A text without blanks at its ends, or None when nothing is left of it."""
-    if value is None:
-        return None
-    if len(value) > longest:
-        raise _too_long(path, f"more than {longest} characters")
-    if any(unicodedata.category(sign) in _UNUSABLE and not (lines and sign in "\r\n\t") for sign in value):
-        raise _too_long(path, "control signs in it")
-    return value.strip() or None
-
-
-def _too_long(path: tuple[str | int, ...], what: str) -> RequestError:
-    path = tuple("from" if step == "from_" else step for step in path)
-    return RequestError("CV422", f"What stands at {_dotted(path)} has {what}.", path=path)
 
 
 __all__ = ["Selected", "choose", "coerce_variables", "question", "select", "subject"]

@@ -18,9 +18,30 @@ EXPLAIN = """query Explain($purpose: ID!, $role: ID, $agency: ID, $kinds: [Strin
   purposes { id }
 }"""
 
+REVIEWS = "query Reviews { reviews { id byAgency reason access openedAt due overdue } }"
+
+_RECORDED = "{ id version state at receipt { log index leaf } }"
+_SAID = """mutation Record($subject: SubjectInput!, $agreement: ID!, $clause: Int, $party: Party!, $state: %s!, $on: Date!,
+  $evidence: String!, $understanding: UnderstandingInput, $responsibility: ResponsibilityInput, $words: String) {
+  %s(subject: $subject, agreement: $agreement, clause: $clause, party: $party, state: $state, on: $on, evidence: $evidence,
+    understanding: $understanding, responsibility: $responsibility, words: $words) %s
+}"""
+#: What writes one thing down, by its field.
+MUTATIONS = {
+    "recordConsent": _SAID % ("ConsentState", "recordConsent", _RECORDED),
+    "recordObjection": _SAID % ("ObjectionState", "recordObjection", _RECORDED),
+    "recordNotShared": f"""mutation Record($subject: SubjectInput!, $to: ID!, $kinds: [String!]!, $words: String!) {{
+  recordNotShared(subject: $subject, to: $to, kinds: $kinds, words: $words) {_RECORDED}
+}}""",
+    "closeReview": f"""mutation Record($review: ID!, $outcome: ReviewOutcome!, $words: String!) {{
+  closeReview(review: $review, outcome: $outcome, words: $words) {_RECORDED}
+}}""",
+}
+
 _FIXED = """fragment Told on Record { id kind tier contact held { field words } provenance { source agency retrievedAt } }
-query ChildView($subject: SubjectInput!, $purpose: ID!, $reason: String) {
-  child(subject: $subject, purpose: $purpose, reason: $reason) {
+query ChildView($subject: SubjectInput!, $purpose: ID!, $reason: String, $breakGlass: BreakGlassInput, $declared: Boolean,
+  $informed: FamilyInformed) {
+  child(subject: $subject, purpose: $purpose, reason: $reason, breakGlass: $breakGlass, declared: $declared, informed: $informed) {
     everySourceAnswered purpose asOf
     sources { source agency name state words phone outOfHours coverageFrom coverageTo coverageNote asOf setAside
       kinds { kind state clause reason nearest } match { band evidence { field words } } }
@@ -31,6 +52,8 @@ query ChildView($subject: SubjectInput!, $purpose: ID!, $reason: String) {
 %s
     held { field words }
     warnings
+    duties
+    offersDeclared
     receipt { access log index leaf proof }
   }
   purposes { id }

@@ -33,6 +33,10 @@ TITLES = {
 _ASIDE = ("id", "kind", "tier", "contact", "provenance", "held", "occurredOn")
 _NOTHING = "Nothing that can be shown here. That does not mean that nothing is known."
 _ASK_YOURSELF = "Is this the right child? Who has not answered? Phone them. What you see is not all that is known."
+_DECLARE = (
+    "No agency could say now whether you work with this child. If you do, ask again with --declared and a --reason. "
+    "Somebody checks it afterwards."
+)
 _DANGER = "If a child is in danger now, call 999."
 
 
@@ -51,6 +55,7 @@ def print_view(view: Json, console: Console) -> None:
         console.print(_section(name, view[name], names))
     console.print(_not_connected([name for name in asked if name not in sections]))
     console.print(_not_shown(view, sections))
+    console.print(_duties(view))
     console.print(_receipt(view))
 
 
@@ -188,6 +193,15 @@ def _not_shown(view: Json, sections: Iterable[str]) -> RenderableType:
         told = Text(f" From some or all: {', '.join(sorted(fields))}." if fields else "", style="dim")
         table.add_row(Text(words, style="yellow") + told)
     return Padding(Group(Text("What you do not see here", style="bold underline"), table), (1, 0, 0, 1))
+
+
+def _duties(view: Json) -> RenderableType:
+    """What comes with what is shown, and the offer to say oneself that one works with this child."""
+    lines = [Text(f"• {words}") for words in view["duties"]]
+    parts: list[RenderableType] = [Text("What you must do with this", style="bold underline"), *lines] if lines else []
+    if view["offersDeclared"]:
+        parts.append(Text(_DECLARE, style="bold yellow"))
+    return Padding(Group(*parts), (1, 0, 0, 1)) if parts else Text("")
 
 
 def _receipt(view: Json) -> RenderableType:

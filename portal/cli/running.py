@@ -23,10 +23,11 @@ from rich.console import Console
 from connectors.errors import ConfigurationError, Mistake, SourceError
 from connectors.source import Source
 from connectors.standard import load_standard
+from portal.agreements import Vocabulary
 from portal.app import create_app
 from portal.cli import client, page
 from portal.demo import FEDERATION, PERSONAS, SUBJECT, demo_federation, issuer, mint
-from portal.federation import Federation, load_federation, state_folder
+from portal.federation import Federation, load_federation, load_vocabulary, state_folder
 from portal.gateway import open_portal
 
 log = structlog.get_logger("childview.portal")
@@ -44,8 +45,16 @@ def without_environment(folder: Path) -> Federation:
     return load_federation(folder, load_standard(), environment=False)
 
 
-def mint_for(name: str, data: Path | None, minutes: int) -> str:
-    """A token for one of the demo's invented people, signed by the demo's own issuer. Raises ConfigurationError CV851, CV852."""
+def names_of(folder: Path) -> Vocabulary:
+    """What agreements may speak of, whatever state they themselves are in."""
+    return load_vocabulary(folder, load_standard())
+
+
+def mint_for(name: str, data: Path | None, minutes: int, signed_in_ago: int = 0) -> str:
+    """A token for one of the demo's invented people, signed by the demo's own issuer; both times are minutes.
+
+    Raises ConfigurationError CV851, CV852.
+    """
     folder = data or demo_data()
     if name not in PERSONAS:
         raise _refused("CV851", f"There is no persona {name!r}.", f"There are {', '.join(PERSONAS)}.")
@@ -53,7 +62,7 @@ def mint_for(name: str, data: Path | None, minutes: int) -> str:
         raise _refused(
             "CV852", "The demo has never been started here, so its issuer has no key.", "Run `make demo` first, or name its --data."
         )
-    return mint(folder, name, timedelta(minutes=minutes))
+    return mint(folder, name, timedelta(minutes=minutes), timedelta(minutes=signed_in_ago))
 
 
 def _refused(id: str, message: str, hint: str) -> ConfigurationError:

@@ -7,8 +7,6 @@ It has no login: whoever can read the key's file can be anybody. Production refu
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import socket
 import time
 import uuid
@@ -20,6 +18,7 @@ from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from portal.demo.keys import kept_key
 from portal.demo.personas import Persona, persona
 
 AUDIENCE = "urn:northshire:portal"
@@ -30,35 +29,31 @@ _KEY, _ADDRESS = "signing.jwk", "address"
 
 def signing_key(folder: Path) -> ECKey:
     """The issuer's ES256 key, made at first use and kept in ``folder`` for its owner alone."""
-    file = folder / _KEY
-    if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": uuid.uuid4().hex[:12]})
-        draft = file.with_suffix(".draft")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as written:
-            written.write(json.dumps(fresh.as_dict(private=True)))
-        draft.replace(file)
-    return ECKey.import_key(json.loads(file.read_text("utf-8")))
+    return kept_key(folder / _KEY, use="sig", alg="ES256")
 
 
-def mint(folder: Path, who: Persona | str, lifetime: timedelta = LIFETIME) -> str:
+def mint(folder: Path, who: Persona | str, lifetime: timedelta = LIFETIME, signed_in_ago: timedelta = timedelta(0)) -> str:
     """A token that says its bearer is this persona (or the one of this id), valid from now; a negative ``lifetime`` has passed already.
 
-    ``folder`` is the demo's. Raises UnknownPersona, and FileNotFoundError when no demo was ever started there.
+    ``folder`` is the demo's; ``signed_in_ago`` is how long ago the person signed in. Raises UnknownPersona, and FileNotFoundError when no
+    demo was ever started there.
     """
     signed = who if isinstance(who, Persona) else persona(who)
     home = issuer_folder(folder)
     address = (home / _ADDRESS).read_text("utf-8")
     key = signing_key(home)
     header = {"alg": "ES256", "typ": "at+jwt", "kid": key.kid}
-    return jwt.encode(header, claims(signed, address, time.time(), lifetime), key, algorithms=["ES256"])
+    said = claims(signed, address, time.time(), lifetime, signed_in_ago)
+    return jwt.encode(header, said, key, algorithms=["ES256"])
 
 
-def claims(who: Persona, issuer: str, now: float, lifetime: timedelta = LIFETIME) -> dict[str, Any]:
+def claims(
+    who: Persona, issuer: str, now: float, lifetime: timedelta = LIFETIME, signed_in_ago: timedelta = timedelta(0)
+) -> dict[str, Any]:
     """What a token says of a persona (RFC 9068). ``now`` is in seconds since 1970."""
     return {
         "iss": issuer, "sub": who.id, "aud": AUDIENCE, "iat": int(now), "nbf": int(now), "exp": int(now + lifetime.total_seconds()),
-        "jti": uuid.uuid4().hex,
+        "jti": uuid.uuid4().hex, "auth_time": int(now - signed_in_ago.total_seconds()),
         "name": who.name, "org": who.agency, "roles": list(who.roles), "acr": who.assurance,
     }  # fmt: skip
 
@@ -87,7 +82,8 @@ def application(address: str, key: ECKey) -> web.Application:
     """The issuer's two documents (OpenID Connect Discovery 1.0, RFC 7517)."""
     discovery = {
         "issuer": address, "jwks_uri": f"{address}/jwks", "id_token_signing_alg_values_supported": ["ES256"],
-        "response_types_supported": ["code"], "subject_types_supported": ["public"], "claims_supported": ["sub", "org", "roles", "acr"],
+        "response_types_supported": ["code"], "subject_types_supported": ["public"],
+        "claims_supported": ["sub", "org", "roles", "acr", "auth_time"],
     }  # fmt: skip
     keys = {"keys": [key.as_dict(private=False)]}
 

@@ -41,6 +41,12 @@ PERSONAS: dict[str, Persona] = {
                 about="Auditor for Northshire Police."),
         Persona(id="isobel", name="Isobel Grant", agency="northshire-social-work", roles=("ig_lead",), assurance="aal3",
                 about="Information-governance lead of Northshire Council."),
+        Persona(id="priya", name="Priya Nair", agency="northshire-police", roles=("privacy_officer",), assurance="aal2",
+                about="Privacy officer of Northshire Police: reviews who broke the glass to its records."),
+        Persona(id="callum", name="Callum Rae", agency="hillview-school", roles=("privacy_officer",), assurance="aal2",
+                about="Privacy officer of Hillview School."),
+        Persona(id="nell", name="Nell Forsyth", agency="northshire-nhs", roles=("privacy_officer",), assurance="aal2",
+                about="Privacy officer of NHS Northshire."),
     )
 }  # fmt: skip
 

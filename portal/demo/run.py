@@ -24,6 +24,7 @@ from connectors.simulated.families import SEED, World
 from connectors.simulated.processes import Process, listening, listening_again
 from connectors.simulated.running import RunningAgencies, RunningSource, locked, running_agencies
 from portal.demo import issuer
+from portal.demo.keys import auditors_key
 from portal.demo.personas import persona
 
 __all__ = ["FEDERATION", "RunningDemo", "demo_federation", "federation_folder"]
@@ -36,7 +37,7 @@ class RunningDemo:
         self.folder = folder
         self.issuer = address
         self.federation = FEDERATION
-        self.environment = {**agencies.environment, "DEMO_ISSUER": address}
+        self.environment = {**agencies.environment, "DEMO_ISSUER": address, "DEMO_AUDITORS_KEY": auditors_key(folder)}
         self._agencies = agencies
         self._issuer = process
 
@@ -59,9 +60,9 @@ class RunningDemo:
         """One system. Raises KeyError."""
         return self._agencies.sources[id]
 
-    def token(self, who: str, lifetime: timedelta = issuer.LIFETIME) -> str:
-        """A bearer token for one persona (``personas.PERSONAS``), valid for ``lifetime``."""
-        return issuer.mint(self.folder, who, lifetime)
+    def token(self, who: str, lifetime: timedelta = issuer.LIFETIME, signed_in_ago: timedelta = timedelta(0)) -> str:
+        """A bearer token for one persona (``personas.PERSONAS``), valid for ``lifetime``, who signed in ``signed_in_ago``."""
+        return issuer.mint(self.folder, who, lifetime, signed_in_ago)
 
     def key(self, who: str) -> str:
         """``issuer|person``, as clearances and the access log name a persona."""

@@ -26,8 +26,9 @@ from rich.table import Table
 
 from connectors.simulated.processes import Process, free_port
 from portal.demo import RunningDemo, demo_federation
-from tests.bench import micro, steps
+from tests.bench import deciding, micro, steps
 from tests.bench.questions import QUESTIONS, VARIABLES
+from tests.journeys.northshire import standard
 
 ROUNDS, CROWD = 3, 10
 _PORTAL, _LIMIT, _HELLO = "portal", "limit", "hello"
@@ -83,7 +84,8 @@ async def bench(console: Console) -> None:
             console.print(_compared(measured))
             for name, text in QUESTIONS.items():
                 console.print(_by_step(name, await steps.costs(text, folder / name.replace(" ", "-"), token, 30)))
-            console.print(_single(await micro.lines(folder / "micro")))
+            console.print(_single("Single steps", await micro.lines(folder / "micro")))
+            console.print(_single("Agreements", deciding.lines(folder / "agreements", standard())))
             console.print(_machine(demo), style="dim")
 
 
@@ -181,8 +183,8 @@ def _by_step(name: str, costs: steps.Costs) -> Table:
     return table
 
 
-def _single(lines: micro.Lines) -> Table:
-    table = Table(title="Single steps", show_header=False)
+def _single(title: str, lines: micro.Lines) -> Table:
+    table = Table(title=title, show_header=False)
     for what, came in lines:
         table.add_row(what, came)
     return table

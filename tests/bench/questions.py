@@ -9,7 +9,6 @@ import msgspec
 from graphql import GraphQLSchema
 
 from connectors.source import Source
-from portal.agreements import Rules
 from portal.api.documents import Documents
 from portal.api.selection import question, select
 from portal.cli.client import view_query
@@ -54,12 +53,12 @@ async def asked(text: str, loaded: Federation, schema: GraphQLSchema) -> Asked:
     sources = {each.id: Source(each, loaded.standard, police=False) for each in loaded.declared.values()}
     wanted = question(schema, loaded.standard, document, select(schema, document, None, VARIABLES), sources)
     plan = make_plan(wanted, loaded.standard, sources, loaded.settings.purposes, loaded.settings.shield_sources)
-    morag = practitioner("morag")
-    decision = decide(plan, morag, await Rules(loaded.agreements).concerning(morag, plan), datetime.now(UTC))
+    morag = practitioner("morag", loaded)
+    decision = decide(plan, morag, loaded.agreements.rules, datetime.now(UTC))
     return Asked(wanted, plan, decision, morag, sources)
 
 
-def practitioner(who: str) -> Practitioner:
-    """A persona as the portal knows her once her token is verified."""
-    one = persona(who)
-    return Practitioner(issuer="https://bench.invalid", person=one.id, agency=one.agency, roles=one.roles, assurance=one.assurance)
+def practitioner(who: str, loaded: Federation) -> Practitioner:
+    """A persona as the portal knows her once her token is verified: by the issuer that partners have signed for."""
+    one, issuer = persona(who), next(iter(loaded.agreements.vocabulary.issuers))
+    return Practitioner(issuer=issuer, person=one.id, agency=one.agency, roles=one.roles, assurance=one.assurance)

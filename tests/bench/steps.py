@@ -20,12 +20,12 @@ from starlette.applications import Starlette
 import portal.api.http
 import portal.gateway
 from portal.accesslog import Access
-from portal.agreements import Rules
 from portal.api.documents import Documents
 from portal.app import create_app
 from portal.asking import Asking
 from portal.gateway import open_portal
 from portal.identity import Identity
+from portal.rulebook import Rulebook
 from tests.bench.questions import VARIABLES, federation
 
 #: Wall and processor milliseconds, median, by step in the order in which they happen.
@@ -38,8 +38,10 @@ STEPS: tuple[tuple[str, Any, str], ...] = (
     ("walk to the question", portal.api.http, "select"),
     ("walk to the question", portal.api.http, "question"),
     ("plan", portal.gateway, "make_plan"),
-    ("decide", Rules, "concerning"),
+    ("look up consents and objections", Rulebook, "concerning"),
     ("decide", portal.gateway, "decide"),
+    ("decide", portal.gateway, "recheck"),
+    ("decide", portal.gateway, "uphold"),
     ("log the intent", Access, "__aenter__"),
     ("find and match", Asking, "find"),
     ("narrow", portal.gateway, "narrow"),

@@ -58,6 +58,21 @@ def test_what_a_source_can_be_searched_by_follows_from_its_finds(source: Source)
     assert source(FHIR).connector.can_find(Subject(family_name="Ash", birth_date="2014-02-03")) is False
 
 
+def test_a_source_vouches_where_its_persons_name_their_workers(source: Source) -> None:
+    def with_workers(text: str) -> str:
+        return text.replace("person = {", 'person = { workers = "team",', 1)
+
+    assert [source(text).connector.vouches for text in (SQL, REST, FHIR)] == [False, False, False]
+    assert [source(with_workers(text)).connector.vouches for text in (SQL, REST, FHIR)] == [True, True, True]
+
+
+def test_a_list_of_who_works_with_whom_is_a_source_by_itself(source: Source) -> None:
+    text = "\n".join(line for line in SQL.splitlines() if not line.startswith("provide"))
+
+    assert source(text.replace("person = {", 'person = { workers = "team",')).connector.provided() == {}
+    assert "CV350" in [id for id, _, _ in _mistakes(source, text)]
+
+
 def _mistakes(source: Source, text: str) -> list[tuple[str, int | None, str]]:
     with pytest.raises(ConfigurationError) as raised:
         source(text)
@@ -89,6 +104,7 @@ REFUSED = [
     (SQL, 'birth_date = "dob"', 'birth_date = { from = "dob", as = "day" }', "CV350", "'day'"),
     (REST, 'shield = "marker"', 'shield = { from = "marker", map = { S = "SECRET" } }', "CV350", "SECRET"),
     (REST, 'shield = "marker"', 'shield = { from = "marker", map = { S = "LOCATION" }, else = "NONE" }', "CV350", "NONE"),
+    (SQL, "person = {", 'person = { workers = { value = "morag" },', "CV350", "person.workers must name where it stands"),
     (FHIR, "person = { identifiers", 'person = { family_name = "x", identifiers', "CV350", "person.family_name"),
     (FHIR, 'nhs_number = "https://fhir.nhs.uk/Id/nhs-number" }', 'nhs_number = "nhs" }', "CV350", "person.identifiers.nhs_number"),
     # find

@@ -349,6 +349,20 @@ async def test_a_declared_shield_is_read_where_it_is_declared(liar: tuple[Liar, 
         assert (await connector.find(JO, ask()))[0].shield == "IDENTITY", "a marker nobody knows is the strongest"
 
 
+async def test_who_works_with_a_patient_is_read_where_it_is_declared(liar: tuple[Liar, Any], source: Source) -> None:
+    server, _ = liar
+    text = HEALTH.format(url=f"{server.url}/fhir", system=NHS_NUMBER).replace(
+        "person = {", 'person = { workers = "extension/0/valueString",'
+    )
+    async with opened(source(text)) as connector:
+        for said, workers in (('["id|hamida"]', ("id|hamida",)), ("id|hamida", ()), ('{"id": "hamida"}', ())):
+            server.answers = [_bundle(_patient("1", extension=[{"url": "x", "valueString": said}]))]
+            assert (await connector.find(JO, ask()))[0].workers == workers
+        server.answers = [_bundle(_patient("1"))]
+        assert (await connector.find(JO, ask()))[0].workers == ()
+    assert connector.vouches
+
+
 async def test_a_patients_names_addresses_phones_and_parents_are_read(liar: tuple[Liar, Any]) -> None:
     server, connector = liar
     server.answers = [

@@ -19,6 +19,7 @@ from connectors.release import (
     KindRule,
     SourceRule,
     Stamp,
+    record_tier,
     release,
     withheld,
     without_place,
@@ -87,6 +88,105 @@ def test_a_record_is_withheld_for_its_true_reason(case: str) -> None:
     listed = rule(kind, sensitive=frozenset({"camhs", "sexual-health", "substance-use", "refuge"}))
 
     assert withheld(STANDARD.kinds[kind], fields, listed, source, TODAY) == reason
+
+
+SINCE = date(2025, 11, 22)
+MAY = {"handlingCode": "MAY_BE_SHARED"}
+CONDITION = {"handlingCode": "MAY_BE_SHARED_UNDER_CONDITION"}
+#: What a clause and what was signed add to the source's own rules: kind, fields, the rule's changes, the source, the reason.
+SIGNED = {
+    "on the first day of the window": ("WellbeingConcern", {"occurredOn": "2025-11-22"}, {"since": SINCE}, SourceRule(), None),
+    "the day before the window": ("WellbeingConcern", {"occurredOn": "2025-11-21"}, {"since": SINCE}, SourceRule(), "history"),
+    "a day of a driver": ("WellbeingConcern", {"occurredOn": date(2025, 11, 21)}, {"since": SINCE}, SourceRule(), "history"),
+    "a moment of a driver": ("WellbeingConcern", {"occurredOn": datetime(2025, 11, 21, 23, 59)}, {"since": SINCE}, SourceRule(), "history"),
+    "a month that begins before the window": ("WellbeingConcern", {"occurredOn": "2025-11"}, {"since": SINCE}, SourceRule(), "history"),
+    "a month within the window": ("WellbeingConcern", {"occurredOn": "2025-12"}, {"since": SINCE}, SourceRule(), None),
+    "a year that begins before the window": ("WellbeingConcern", {"occurredOn": "2025"}, {"since": SINCE}, SourceRule(), "history"),
+    "a year within the window": ("WellbeingConcern", {"occurredOn": "2026"}, {"since": SINCE}, SourceRule(), None),
+    "no date and a window": ("WellbeingConcern", {"recordedOn": "2026-11-01"}, {"since": SINCE}, SourceRule(), "history"),
+    "no date and no window": ("WellbeingConcern", {}, {}, SourceRule(), None),
+    "a date nobody can read is for validation": ("WellbeingConcern", {"occurredOn": "last May"}, {"since": SINCE}, SourceRule(), None),
+    "a day still to come": ("HealthContact", {"occurredOn": "2027-01-01"}, {"since": SINCE}, SourceRule(), None),
+    "a condition the clause carries": ("PoliceEvent", CONDITION, {"handling": True}, POLICE, None),
+    "a condition, and a code it does not reach": ("PoliceEvent", {"handlingCode": "NOT_TO_BE_SHARED"}, {"handling": True}, POLICE, "handling"),
+    "a condition, and another code": ("PoliceEvent", {"handlingCode": "OTHER"}, {"handling": True}, POLICE, "handling"),
+    "a condition, and no code": ("PoliceEvent", {}, {"handling": True}, POLICE, "handling"),
+    "a condition the clause does not carry": ("PoliceEvent", CONDITION, {}, POLICE, "handling"),
+    "signed as police, no code": ("WellbeingConcern", {}, {"police": True}, SourceRule(), "handling"),
+    "signed as police, may be shared": ("WellbeingConcern", MAY, {"police": True}, SourceRule(), None),
+    "police today, though not when it was signed": ("WellbeingConcern", {}, {"police": False}, POLICE, "handling"),
+    "signed at a higher tier": ("WellbeingConcern", {}, {"tier": "T4"}, SourceRule(), "tier"),
+    "signed at a lower tier than the source has today": ("WellbeingConcern", {}, {"tier": "T1"}, SourceRule(tier="T4"), "tier"),
+    "signed at a lower tier than the kind has": ("PoliceEvent", MAY, {"tier": "T1"}, POLICE, "tier"),
+    "signed at a tier nobody knows": ("WellbeingConcern", {}, {"tier": "secret"}, SourceRule(), "tier"),
+    "shielded by what was signed": ("WellbeingConcern", {}, {"tier": "T5", "existence": "T5"}, SourceRule(), "tier"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SIGNED)
+def test_a_window_a_condition_and_a_floor_withhold_a_record_for_their_own_reason(case: str) -> None:
+    kind, fields, changes, source, reason = SIGNED[case]
+    asked = rule(kind, **({"existence": "T4"} if kind == "PoliceEvent" and "tier" not in changes else {}) | changes)
+
+    assert withheld(STANDARD.kinds[kind], fields, asked, source, TODAY) == reason
+
+
+def test_a_floor_that_was_signed_stands_on_the_record_that_leaves() -> None:
+    record = leaves("WellbeingConcern", CONCERN, rule("WellbeingConcern", tier="T4", existence="T4"))
+
+    assert (record.tier, record.summary, [held.field for held in record.held]) == ("T4", None, [None])
+
+
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "occurredOn": st.one_of(
+            st.dates(date(2000, 1, 1), date(2027, 1, 1)),
+            st.dates(date(2000, 1, 1), date(2027, 1, 1)).flatmap(lambda day: st.sampled_from([f"{day}", f"{day:%Y-%m}", f"{day:%Y}"])),
+            st.sampled_from(["", "soon", "2026-13", 2026]),
+        ),
+        "tier": st.sampled_from(["T1", "T2", "T3", "T4", "T5", "secret"]),
+        "status": st.sampled_from(["CURRENT", "SUPERSEDED", "OTHER"]),
+        "handlingCode": st.sampled_from(["MAY_BE_SHARED", "MAY_BE_SHARED_UNDER_CONDITION", "NOT_TO_BE_SHARED", "OTHER"]),
+        "service": st.sampled_from(["CAMHS", "Health visiting"]),
+    },
+)
+WINDOWS = st.dates(date(2000, 1, 1), date(2027, 1, 1))
+TIERS = st.sampled_from([None, "T1", "T2", "T3", "T4", "T5"])
+SOURCES = st.builds(SourceRule, tier=TIERS, service=st.sampled_from([None, "camhs"]), police=st.booleans())
+
+
+def rules(kind: str) -> st.SearchStrategy[KindRule]:
+    return st.builds(
+        lambda **changes: rule(kind, sensitive=frozenset({"camhs"}), **changes),
+        existence=st.sampled_from(["T3", "T4", "T5"]), since=st.none() | WINDOWS, handling=st.booleans(), tier=TIERS, police=st.booleans(),
+    )  # fmt: skip
+
+
+KINDS = st.sampled_from(["WellbeingConcern", "PoliceEvent", "Involvement", "ChronologyEvent"])
+
+
+@given(data=st.data(), kind=KINDS, fields=FIELDS, source=SOURCES, since=WINDOWS)
+def test_a_window_or_a_later_one_never_releases_more(
+    data: st.DataObject, kind: str, fields: dict[str, Any], source: SourceRule, since: date
+) -> None:
+    before = data.draw(rules(kind))
+    later = since if before.since is None else max(since, before.since)
+    after = msgspec.structs.replace(before, since=later)
+
+    assert withheld(STANDARD.kinds[kind], fields, after, source, TODAY) or not withheld(STANDARD.kinds[kind], fields, before, source, TODAY)
+
+
+@given(data=st.data(), kind=KINDS, fields=FIELDS, source=SOURCES, floor=TIERS)
+def test_a_floor_never_lowers_a_tier_and_what_was_signed_as_police_never_releases_more(
+    data: st.DataObject, kind: str, fields: dict[str, Any], source: SourceRule, floor: str | None
+) -> None:
+    bare = msgspec.structs.replace(data.draw(rules(kind)), tier=None, police=False)
+    signed = msgspec.structs.replace(bare, tier=floor, police=True)
+    tier, raised = (record_tier(STANDARD.kinds[kind], fields, each, source) for each in (bare, signed))
+
+    assert raised == max(tier, floor or "T1")
+    assert withheld(STANDARD.kinds[kind], fields, signed, source, TODAY) or not withheld(STANDARD.kinds[kind], fields, bare, source, TODAY)
 
 
 def test_a_permitted_record_leaves_with_the_values_that_were_wanted_and_says_nothing_of_the_rest() -> None:

@@ -18,6 +18,7 @@ from connectors.simulated.versions import AGENCIES, by_child, versions
 
 WORLD = build_world()
 CHILDREN = {child.id: child for child in WORLD.children}
+ISSUER = "https://id.example"
 NAMED = [child for child in WORLD.children if not child.id.startswith("f")]
 
 
@@ -143,7 +144,7 @@ def test_health_marks_the_children_whose_shield_it_holds_and_no_others():
 
 
 def test_the_school_knows_its_own_pupils_only():
-    pupils = school.tables(WORLD)["pupil"]
+    pupils = school.tables(WORLD, ISSUER)["pupil"]
     assert len(pupils) == sum(child.hillview for child in WORLD.children)
 
 
@@ -151,6 +152,65 @@ def test_an_empty_cell_of_the_charitys_files_is_an_empty_text():
     for rows in third_sector.tables(WORLD).values():
         assert rows
         assert all(isinstance(value, str) for row in rows for value in row.values())
+
+
+def test_one_named_person_works_with_every_pupil_of_the_school():
+    assert {row[-1] for row in school.tables(WORLD, ISSUER)["pupil"]} == {'["https://id.example|morag"]'}
+
+
+def test_social_work_names_those_who_work_with_a_client_now_and_can_sign_in():
+    rows = {row[1]: row[-3] for row in social_work.tables(WORLD, ISSUER)["client"]}
+    named = {child.id: rows[child.chi] for child in NAMED if rows.get(child.chi)}
+    ewan, both = '["https://id.example|ewan"]', '["https://id.example|ewan", "https://id.example|hamida"]'
+    assert named == {"jo": ewan, "robin": ewan, "leon": ewan, "morven": ewan, "kai": ewan, "zara": both}
+
+
+def test_what_version_1_1_brought_makes_nobody_known_to_an_agency():
+    """Else every number an agency gives would be another than before."""
+    told = WORLD.histories
+    clients, pupils = by_child(WORLD, social_work.AGENCY), by_child(WORLD, school.AGENCY)
+    assert {item.child for item in (*told.milestones, *told.kin)} <= clients.keys()
+    assert {item.child for item in told.exclusions} <= pupils.keys()
+    known = {social_work.AGENCY: clients, school.AGENCY: pupils}
+    assert all(item.child in known[item.agency] for item in told.sayings)
+
+
+def test_what_version_1_1_brought_fits_into_each_childs_life():
+    told = WORLD.histories
+    for item in told.milestones:
+        born = CHILDREN[item.child].birth_date.isoformat()
+        assert born[: len(item.on)] <= item.on <= AS_OF.isoformat()[: len(item.on)]
+        assert item.until is None or item.until >= item.on
+    for away in told.exclusions:
+        assert CHILDREN[away.child].birth_date < away.start <= min(away.end, AS_OF)
+        assert away.start.weekday() < 5
+    for said in told.sayings:
+        assert CHILDREN[said.child].birth_date <= said.on <= AS_OF
+
+
+def test_many_families_have_a_chronology_a_household_and_words_of_their_own():
+    told, tables = WORLD.histories, social_work.tables(WORLD, ISSUER)
+    for items in (told.milestones, told.exclusions, told.sayings):
+        assert len({item.child for item in items}) >= 8
+        assert len([item for item in items if item.child.startswith("f")]) >= 3
+    assert {row[1] for row in tables["household"]} == {version.number for version in versions(WORLD, social_work.AGENCY)}
+
+
+def test_a_brother_stands_in_a_sisters_household_and_a_mother_in_both():
+    rows = social_work.tables(WORLD, ISSUER)["household"]
+    known = by_child(WORLD, social_work.AGENCY)
+    jo, robin = ([row[2:5] for row in rows if row[1] == known[child].number] for child in ("jo", "robin"))
+    assert ("SB", "Robin Ash", "yes") in jo
+    assert ("SB", "Jo Ash", "yes") in robin
+    assert ("M", "Karen Ash", "yes") in jo
+    assert ("M", "Karen Ash", "yes") in robin
+
+
+def test_nothing_in_an_adopted_childs_household_leads_to_the_record_before():
+    rows = social_work.tables(WORLD, ISSUER)["household"]
+    known = by_child(WORLD, social_work.AGENCY)
+    now, before = ({row[3] for row in rows if row[1] == known[child].number} for child in ("erin", "erin-before"))
+    assert (now, before) == ({"Heather Lockhart"}, {"Donna Tait"})
 
 
 @pytest.fixture

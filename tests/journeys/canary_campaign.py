@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
 import signal
 import socket
 import sqlite3
@@ -13,8 +12,6 @@ import struct
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,167 +19,17 @@ import aiohttp
 from aiohttp import web
 from joserfc.jwk import ECKey
 
-from connectors.simulated.processes import free_port
 from connectors.standard import Standard
 from tests.connectors.servers import NHS_NUMBER, Postgres, nhs_number, serving
 from tests.journeys import canary_doors as doors
 from tests.journeys import canary_federation as north
 from tests.journeys.canary import Markers, Where
-from tests.journeys.canary_federation import COUNCIL, POLICE, PURPOSE, SCHOOL, CanaryChild, Entitled
-from tests.portal.issuer import Issuer, running_issuer
+from tests.journeys.canary_agreements import COUNCIL, HEALTH, PURPOSE
+from tests.journeys.canary_federation import SCHOOL, CanaryChild
+from tests.journeys.canary_program import JSON, Campaign, Program, Reply
+from tests.portal.issuer import running_issuer
 
-GRAPHQL, JSON = "application/graphql-response+json", "application/json"
 assert NHS_NUMBER == north.NHS
-#: Who asks: agency, roles.
-ASKERS = {
-    "morag": (COUNCIL, ["named_person"]), "ewan": (COUNCIL, ["named_person"]), "lennox": (POLICE, ["police_officer"]),
-    "tom": (COUNCIL, ["class_teacher"]),
-}  # fmt: skip
-_ALL = Entitled(None, "T4", "T4", place=True)
-ENTITLED = {
-    "morag": _ALL, "ewan": Entitled(None, "T4", "T4", place=True, cleared=frozenset({"marked", "hidden"})),
-    "lennox": Entitled(north.OFFICER, "T3", "T4", place=False), "tom": Entitled({}, "T1", "T1", place=False),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came back for one request: ``child`` when it was a question about one, ``how`` it was typed."""
-
-    how: str
-    who: str
-    child: str
-    status: int
-    headers: str
-    raw: bytes
-
-    @cached_property
-    def body(self) -> Any:
-        try:
-            return json.loads(self.raw)
-        except ValueError:
-            return None
-
-    @property
-    def view(self) -> Any:
-        return ((self.body or {}).get("data") or {}).get("child") if isinstance(self.body, dict) else None
-
-    @property
-    def errors(self) -> bytes:
-        """All that this reply says beside a child's view: every header, its ``errors``, and the whole of it when it holds no view."""
-        said = self.body.get("errors", []) if self.view else None
-        return self.headers.encode() + (self.raw if said is None else json.dumps(said, ensure_ascii=False).encode())
-
-    @property
-    def words(self) -> bytes:
-        """What a view says of sources and of who is missing, and not of the child."""
-        if not self.view:
-            return b""
-        missing = [part["missing"] for part in self.view.values() if isinstance(part, dict) and "missing" in part]
-        return json.dumps([self.view.get("sources"), missing, self.view.get("held"), self.view.get("receipt")], ensure_ascii=False).encode()
-
-    @property
-    def codes(self) -> list[str]:
-        listed = self.body.get("errors", []) if isinstance(self.body, dict) else []
-        return [error["extensions"]["code"] for error in listed]
-
-    @property
-    def states(self) -> dict[str, str]:
-        return {source["source"]: source["state"] for source in self.view.get("sources", [])} if self.view else {}
-
-
-class Program:
-    """``childview serve`` as an operator starts it, all it writes and prints kept apart for the search."""
-
-    def __init__(self, folder: Path, federation: Path, environment: Mapping[str, str]) -> None:
-        self.state, self.printed, self.elsewhere = folder / "state", folder / "printed", folder / "elsewhere"
-        self.federation, self.url, self.starts = federation, "", 0
-        for each in (self.printed, *(self.elsewhere / name for name in ("cwd", "home", "tmp"))):
-            each.mkdir(parents=True)
-        homes = {"HOME": str(self.elsewhere / "home"), "TMPDIR": str(self.elsewhere / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"}
-        self._environment = {**os.environ, **environment, **homes}
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        port = free_port()
-        self.url, self.starts = f"http://127.0.0.1:{port}", self.starts + 1
-        command = [
-            str(Path(sys.executable).with_name("childview")),
-            "serve",
-            str(self.federation),
-            "--state",
-            str(self.state),
-            "--port",
-            str(port),
-        ]
-        with (self.printed / f"stdout-{self.starts}").open("wb") as out, (self.printed / f"stderr-{self.starts}").open("wb") as err:
-            self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=err, env=self._environment, cwd=self.elsewhere / "cwd"
-            )
-        async with asyncio.timeout(30), aiohttp.ClientSession() as session:
-            while self._process.returncode is None:
-                try:
-                    async with session.get(f"{self.url}/readyz") as answer:
-                        if answer.status == 200:
-                            return
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.05)
-        raise RuntimeError("the portal did not start: " + (self.printed / f"stderr-{self.starts}").read_text("utf-8", "replace"))
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.returncode is None
-
-    async def end(self, how: signal.Signals) -> int:
-        """Send one signal and wait for the end; what it ended with."""
-        assert self._process is not None
-        if self._process.returncode is None:
-            self._process.send_signal(how)
-        async with asyncio.timeout(15):
-            return await self._process.wait()
-
-
-@dataclass
-class Campaign:
-    """The portal, those who ask, and everything that came back."""
-
-    markers: Markers
-    standard: Standard
-    children: Mapping[str, CanaryChild]
-    program: Program
-    issuer: Issuer
-    desk: doors.Desk
-    faulty: doors.Faulty
-    faulty_fhir: doors.Faulty
-    raw: doors.Raw
-    plugin: doors.Plugin
-    session: aiohttp.ClientSession
-    everything: str
-    replies: list[Reply] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-
-    def mark(self, what: str) -> str:
-        """A marker that somebody types, or that a failing system says."""
-        return self.markers.text(Where("nobody", what))
-
-    def token(self, who: str, **more: Any) -> str:
-        agency, roles = ASKERS[who]
-        return self.issuer.token(sub=who, org=agency, roles=roles, **more)
-
-    async def send(self, how: str, body: bytes, who: str = "morag", child: str = "", **more: Any) -> Reply:
-        """One POST of bytes; ``more`` changes headers, method or path."""
-        headers = {"Content-Type": JSON, "Accept": GRAPHQL, "Authorization": f"Bearer {self.token(who)}"} | more.get("headers", {})
-        headers = {name: value for name, value in headers.items() if value is not None}
-        url = self.program.url + more.get("path", "/graphql")
-        async with self.session.request(more.get("method", "POST"), url, data=body, headers=headers, allow_redirects=False) as answer:
-            reply = Reply(how, who, child, answer.status, str(answer.raw_headers), await answer.read())
-        self.replies.append(reply)
-        return reply
-
-    async def ask(self, how: str, who: str, child: str, subject: Any, query: str | None = None, **more: Any) -> Reply:
-        variables = {"subject": subject, "purpose": PURPOSE} | more.pop("variables", {})
-        body = {"query": query or self.everything, "variables": variables} | more
-        return await self.send(how, json.dumps(body).encode(), who, child)
 
 
 # Questions that are answered.
@@ -407,7 +254,7 @@ async def ask_as_nobody(campaign: Campaign) -> None:
     for header in (f"Basic {mark('basic')}", mark("scheme"), f"Bearer {mark('one')} {mark('two')}"):
         await campaign.send("a bad header", b"{}", headers={"Authorization": header})
     # What a proven token says of the practitioner's agency and roles stands in the log on purpose; nothing else that it claims does.
-    for changes in ({"org": "elsewhere"}, {"roles": ["visitor"]}, {"org": north.HEALTH}, {"roles": []}):
+    for changes in ({"org": "elsewhere"}, {"roles": ["visitor"]}, {"org": HEALTH}, {"roles": []}):
         claimed = {"sub": "stranger", "org": COUNCIL, "roles": ["named_person"]} | claims | changes
         await campaign.send("forbidden", b"{}", headers={"Authorization": f"Bearer {issuer.token(**claimed)}"})
     believed = issuer.token(
@@ -495,7 +342,7 @@ async def prepared(folder: Path, standard: Standard, postgres: Postgres) -> Asyn
     markers = Markers(seed=20261122)
     async with AsyncExitStack() as stack:
         issuer = await stack.enter_async_context(running_issuer())
-        known = north.children(markers, standard, f"{issuer.url}|ewan")
+        known = north.children(markers, standard, issuer.url)
         crowded = {
             "familyName": markers.text(Where("crowd", "family name")),
             "birthDate": markers.day("born", Where("crowd", "birth date")),

@@ -23,7 +23,7 @@ Answer = Callable[[web.Request, str], web.StreamResponse | Awaitable[web.StreamR
 Children = Sequence[CanaryChild]
 _PERSON = (
     "key", "nhs", "own", "given_name", "family_name", "birth_date", "sex", "middle_names", "former_family_name", "postcode", "school",
-    "phones", "parents", "addresses", "shield", "cleared",
+    "phones", "parents", "addresses", "shield", "cleared", "workers",
 )  # fmt: skip
 
 
@@ -37,6 +37,7 @@ def person_row(child: CanaryChild, source: str) -> dict[str, Any]:
         "school": details["school"], "phones": details["phones"], "parents": details["parents"],
         "addresses": [{"line": details["line"], "town": details["town"], "postcode": details["postcode"]}],
         "shield": child.shields.get(source), "cleared": details["cleared"] if source in child.shields else None,
+        "workers": child.workers[source],
     }  # fmt: skip
 
 
@@ -117,14 +118,19 @@ class Desk:
             family, born = str(body.get("family", "")).lower(), body.get("born")
             found = [each for each in self._people if (str(each["family_name"]).lower(), each["birth_date"]) == (family, born)]
             return web.json_response({"people": [{**each, "id": each["key"]} for each in found]})
-        _, _, person, kind = request.path.split("/")
-        return web.json_response({"rows": self._records.get((person, kind), [])})
+        _, door, person, kind = request.path.split("/")
+        return web.json_response({"rows": self._records.get((person, kind), []) if door == "people" else []})
 
 
 class Hospital:
-    """The health board's FHIR server: Patients, and everything else as Basic resources."""
+    """The health board's FHIR server: Patients, and everything else as Basic resources.
+
+    While ``held`` is set it says nothing of what it has; ``asked`` is set when somebody wants to know.
+    """
 
     def __init__(self, who: Children, standard: Standard) -> None:
+        self.held = False
+        self.asked = asyncio.Event()
         self._patients = [_patient(child) for child in who]
         self._records = {
             (f"Patient/{child.key(HOSPITAL)}", kind): child.records[HOSPITAL, kind] for child in who for kind in standard.kinds
@@ -134,6 +140,9 @@ class Hospital:
         form = await request.post()
         if request.path == "/Patient/_search":
             return bundle([patient for patient in self._patients if self._fits(patient, form)])
+        self.asked.set()
+        while self.held:
+            await asyncio.sleep(0.01)
         about, kind = str(form["subject"]), str(form["code"])
         return bundle(
             [
@@ -162,6 +171,7 @@ def _patient(child: CanaryChild) -> dict[str, Any]:
         "address": [{"use": "home", "line": [details["line"]], "city": details["town"], "postalCode": details["postcode"]}],
         "telecom": [{"system": "phone", "value": phone} for phone in details["phones"]],
         "contact": [{"relationship": [{"coding": [{"code": "MTH"}]}], "name": {"text": parent}} for parent in details["parents"]],
+        "canary": {"workers": child.workers[HOSPITAL]},
     }  # fmt: skip
 
 
@@ -270,6 +280,7 @@ def rest_failures() -> dict[str, Answer]:
         "born never": _found(birth_date="MARK"), "born in words": _found(birth_date="2 MARK 1812"), "phones odd": _found(phones=[{"MARK": 1}]),
         "addresses odd": _found(addresses=[{"line": ["MARK"]}]), "number a number": _found(nhs=9990001), "unknown shield": _found(shield="MARK"),
         "cleared odd": _found(cleared='{"MARK": 1}'), "cleared broken": _found(cleared="[MARK"),
+        "workers odd": _found(workers='{"MARK": 1}'), "workers broken": _found(workers="[MARK"), "workers nested": _found(workers=[["MARK"]]),
         "records 500": lambda request, marker: (_status(500) if request.method == "GET" else _held(""))(request, marker),
         "records no JSON": _held('{"rows": [MARK]}'),
         "records in a circle": _held('{"rows": [], "next": "/people/MARK?MARK=MARK"}'),
@@ -423,6 +434,7 @@ def connector(declaration):
 
 class Canary(Connector):
     finds_by = frozenset({"nhs_number"})
+    vouches = True
 
     def instructions(self):
         step, how, words, born = MODE.read_text().split("|")
@@ -435,9 +447,9 @@ class Canary(Connector):
         if how == "persons":
             return {words: words}
         if how == "person":
-            return [Person(id=[words], birth_date=7, identifiers=words)]
+            return [Person(id=[words], birth_date=7, identifiers=words, workers=[[words]])]
         if step == "fetch":
-            return [Person(id=words, birth_date=born, identifiers=subject.identifiers)]
+            return [Person(id=words, birth_date=born, identifiers=subject.identifiers, workers=(words,))]
         return []
 
     @provides("WellbeingConcern")

@@ -6,7 +6,6 @@ Records are grown from the data standard itself: a kind or field that is added t
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -21,28 +20,36 @@ from portal.agreements import fair_copy, sign_off
 from portal.federation import load_federation
 from tests.connectors.servers import nhs_number
 from tests.journeys.canary import Markers, Where
+from tests.journeys.canary_agreements import (
+    CHARITY_AGENCY,
+    CLINIC_AGENCY,
+    COUNCIL,
+    DANGER,
+    HEALTH,
+    HELP,
+    POLICE,
+    PURPOSE,
+    RESCUE,
+    SCHOOL_AGENCY,
+    TROUBLE,
+    agreements,
+    lines,
+)  # fmt: skip
 
 NHS = "https://fhir.nhs.uk/Id/nhs-number"
-PURPOSE = "protect"
-#: Agencies by id and type; those of one place bear a marker, because their very name tells where a child is.
-COUNCIL, HEALTH, POLICE, TROUBLE = "canary-council", "canary-health", "canary-police", "canary-trouble"
-RECORDS, HOSPITAL, DESK = "canary-records", "canary-hospital", "canary-desk"
+#: Sources by id; the local ones bear a marker, like their agencies.
+RECORDS, HOSPITAL, DESK, CLINIC = "canary-records", "canary-hospital", "canary-desk", "canary-clinic-list"
 SCHOOL, CHARITY = "zqhillsidek-mis", "zqharbourlw-list"
-SCHOOL_AGENCY, CHARITY_AGENCY = "zqhillsidek-school", "zqharbourlw-house"
 #: Sources that fail in every way, each behind a reader of its own.
 FAULTY, FAULTY_FHIR, RAW, PLUGIN = "canary-faulty", "canary-faulty-fhir", "canary-raw", "canary-plugin"
 GOOD = (RECORDS, HOSPITAL, DESK, SCHOOL, CHARITY)
 LOCAL = (SCHOOL, CHARITY)
+#: Every agency, and its type.
+AGENCIES = {
+    COUNCIL: "social-work", HEALTH: "health", POLICE: "police", TROUBLE: "other", CLINIC_AGENCY: "health", SCHOOL_AGENCY: "school",
+    CHARITY_AGENCY: "third-sector",
+}  # fmt: skip
 
-#: What the police officer's clause gives: no place, nothing above T3, and one field about other people, by name.
-OFFICER = {
-    "Involvement": ("serviceType", "role", "service", "dutyPhone", "occurredOn"),
-    "WellbeingConcern": ("occurredOn", "category", "summary", "sourceCode"),
-    "ChildPlan": ("occurredOn", "planType", "reason", "parentsView", "actions"),
-    "HealthContact": ("occurredOn", "setting", "detail"),
-    "PersonDetails": ("givenName", "familyName", "birthDate"),
-    "PoliceEvent": ("occurredOn", "typeGroup", "narrative"),
-}
 _CODES = {"status": "CURRENT", "thirdParty": "NONE", "handlingCode": "MAY_BE_SHARED", "tier": "T1"}
 _ERAS = {"retainUntil": "future", "end": "future", "nextContact": "future", "nextAppointment": "future", "byWhen": "future"}
 
@@ -57,6 +64,8 @@ class CanaryChild:
     """The marker column, by source."""
     ordered: str | None = None
     """The source that holds an order which forbids disclosing a place."""
+    workers: dict[str, list[str]] = field(default_factory=dict)
+    """Who works with the child, as ``issuer|person``, by source."""
     records: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
 
     def key(self, source: str) -> str:
@@ -81,8 +90,12 @@ class CanaryChild:
         return subject | more | ({"identifiers": numbers} if numbers else {})
 
 
-def children(markers: Markers, standard: Standard, cleared: str) -> dict[str, CanaryChild]:
-    """One child open to all who may ask, and one under each sort of shield."""
+#: For whom an agency vouches: the own one for these children, a school for that one, nobody for the last.
+_VOUCHED = {"open": RECORDS, "marked": RECORDS, "hidden": RECORDS, "ordered": SCHOOL}
+
+
+def children(markers: Markers, standard: Standard, issuer: str) -> dict[str, CanaryChild]:
+    """One child open to all who may ask, and one under each sort of shield. Ewan is cleared for two of them, Morag works with four."""
     made = {
         "open": _child("open", 1, markers),
         "marked": _child("marked", 2, markers, shields={RECORDS: "LOCATION"}),
@@ -91,8 +104,10 @@ def children(markers: Markers, standard: Standard, cleared: str) -> dict[str, Ca
         "late": _child("late", 5, markers, shields={DESK: "LOCATION"}),
     }
     for child in made.values():
-        child.details["cleared"].append(cleared if child.id in ("marked", "hidden") else f"https://elsewhere.example|{child.id}")
+        child.details["cleared"].append(f"{issuer}|ewan" if child.id in ("marked", "hidden") else f"https://elsewhere.example|{child.id}")
         for source in GOOD:
+            named = [f"{issuer}|{markers.text(Where(child.id, 'worker', source))}" for _ in range(2)]
+            child.workers[source] = named + ([f"{issuer}|morag"] if _VOUCHED.get(child.id) == source else [])
             for kind in standard.kinds.values():
                 child.records[source, kind.name] = [*_records(child, source, kind, standard, markers)]
     return made
@@ -177,44 +192,61 @@ class Addresses:
     faulty: str
     faulty_fhir: str
     raw: str
+    officers: str
+    mail: int
 
 
-def write_federation(folder: Path, standard: Standard, at: Addresses, data: Path) -> None:
-    """Write a federation folder of the canaries' agencies, its agreements signed by keys made for this run and thrown away."""
-    keys = {agency: Ed25519PrivateKey.generate() for agency in (COUNCIL, HEALTH, POLICE, TROUBLE, SCHOOL_AGENCY, CHARITY_AGENCY)}
+def write_federation(folder: Path, standard: Standard, at: Addresses, data: Path) -> dict[str, Ed25519PrivateKey]:
+    """Write a federation folder of the canaries' agencies. Its agreements are signed by keys made for this run, which are returned."""
+    keys = {agency: Ed25519PrivateKey.generate() for agency in AGENCIES}
     (folder / "sources").mkdir(parents=True)
     (folder / "agreements").mkdir()
     _write(folder / "federation.toml", _federation(keys, at))
     for id, tables in _sources(standard, at, data).items():
         _write(folder / "sources" / f"{id}.toml", tables)
-    for id, text in _agreements(standard).items():
+    for id, text in agreements(standard).items():
         path = folder / "agreements" / f"{id}.md"
         path.write_bytes(fair_copy(text.encode(), str(path)))
     federation = load_federation(folder, load_standard())
     for agreement in federation.agreements.all:
         for partner in agreement.header.partners:
             sign_off(Path(agreement.file), federation.vocabulary, partner, "k", keys[partner], "Director", datetime.now(UTC))
+    return keys
 
 
 def _federation(keys: Mapping[str, Ed25519PrivateKey], at: Addresses) -> dict[str, Any]:
-    types = {COUNCIL: "social-work", HEALTH: "health", POLICE: "police", SCHOOL_AGENCY: "school", CHARITY_AGENCY: "third-sector"}
-
-    def agency(id: str, key: Ed25519PrivateKey) -> dict[str, Any]:
-        public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
-        return {"name": f"The {id}", "type": types.get(id, "other"), "phone": "01632 960000", "keys": {"k": f"ed25519:{public}"}}
-
     return {
-        "portal": {"id": "canary", "name": "Canary", "budget": 8.0, "shield_wait": 2.0, "standard": "1.0"},
-        "log": {"url": "sqlite:access.db", "pseudonym_key": "file:keys/pseudonym", "digest_key": "file:keys/digest"},
-        "roles": {"named_person": "Named person", "police_officer": "Police officer", "class_teacher": "Class teacher"},
-        "purposes": {PURPOSE: "Protect a child from harm"},
+        "portal": {"id": "canary", "name": "Canary", "budget": 8.0, "shield_wait": 2.0, "voucher_wait": 1.5, "standard": "1.0"},
+        "log": {
+            "url": "sqlite:access.db", "pseudonym_key": "file:keys/pseudonym", "digest_key": "file:keys/digest",
+            "auditors_key": "env:CANARY_AUDITORS_KEY",
+        },
+        "registry": {"recorders": ["named_person", "police_officer"]},
+        "break_glass": {"reasons": {DANGER: "A child is in danger now"}, "reviewers": ["privacy_officer"]},
+        "alerts": {"file": "alerts.jsonl", "smtp": f"smtp://127.0.0.1:{at.mail}", "sender": "portal@canary.example"},
+        "roles": {
+            "named_person": "Named person", "police_officer": "Police officer", "class_teacher": "Class teacher",
+            "privacy_officer": "Privacy officer",
+        },
+        "purposes": {PURPOSE: "Protect a child from harm", HELP: "Help early", RESCUE: "Keep a child safe now"},
         "shield_sources": [RECORDS, HOSPITAL],
-        "agencies": {id: agency(id, key) for id, key in keys.items()},
+        "agencies": {id: _agency(id, key, at) for id, key in keys.items()},
         "issuers": [{
             "issuer": at.issuer, "audience": "urn:northshire:portal", "algorithms": ["ES256"], "assurance": ["aal1", "aal2"],
-            "may_assert": {"agencies": [COUNCIL, POLICE], "roles": ["named_person", "police_officer", "class_teacher"]},
+            "may_assert": {
+                "agencies": [COUNCIL, POLICE], "roles": ["named_person", "police_officer", "class_teacher", "privacy_officer"],
+            },
         }],
     }  # fmt: skip
+
+
+def _agency(id: str, key: Ed25519PrivateKey, at: Addresses) -> dict[str, Any]:
+    """An agency; the officers of two are reached by webhook, of two by email, the others not at all."""
+    public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
+    told = {agency: {"privacy_officer": f"{at.officers}/{agency}"} for agency in (COUNCIL, POLICE)}
+    told |= {agency: {"privacy_officer": f"privacy@{agency}.example"} for agency in (HEALTH, SCHOOL_AGENCY)}
+    said = {"name": f"The {id}", "type": AGENCIES[id], "phone": "01632 960000", "keys": {"k": f"ed25519:{public}"}}
+    return said | told.get(id, {})
 
 
 def _sources(standard: Standard, at: Addresses, data: Path) -> dict[str, dict[str, Any]]:
@@ -230,7 +262,14 @@ def _sources(standard: Standard, at: Addresses, data: Path) -> dict[str, dict[st
         FAULTY_FHIR: _fhir(standard, TROUBLE, at.faulty_fhir),
         RAW: _rest(standard, TROUBLE, at.raw),
         PLUGIN: {"source": _source(TROUBLE, "canary", "nowhere:")},
+        CLINIC: _clinic(_rest(standard, CLINIC_AGENCY, at.desk)),
     }
+
+
+def _clinic(tables: dict[str, Any]) -> dict[str, Any]:
+    """A sensitive service: all it has is T4. It would have health contacts, and has none of anybody."""
+    provided = {"HealthContact": tables["provide"]["HealthContact"] | {"get": "/clinic/:person_id/HealthContact"}}
+    return tables | {"source": tables["source"] | {"tier": "T4"}, "provide": provided}
 
 
 def _source(agency: str, reads: str, url: str, contact: str = "The duty desk") -> dict[str, Any]:
@@ -259,7 +298,7 @@ def _sql(standard: Standard, agency: str, id: str, url: str, table: str) -> dict
             "id": "key", "given_name": "given_name", "family_name": "family_name", "birth_date": "birth_date", "sex": "sex",
             "middle_names": "middle_names", "former_family_name": "former_family_name", "postcode": "postcode", "school": "school",
             "phones": {"from": "phones", "as": "json"}, "parents": {"from": "parents", "as": "json"},
-            "addresses": {"from": "addresses", "as": "json"}, "shield": "shield", "cleared": "cleared",
+            "addresses": {"from": "addresses", "as": "json"}, "shield": "shield", "cleared": "cleared", "workers": "workers",
             "identifiers": {"nhs_number": "nhs", id: "own"},
         },
         "provide": {
@@ -286,7 +325,7 @@ def _rest(standard: Standard, agency: str, url: str) -> dict[str, Any]:
         },
         "person": {
             **{name: name for name in ("id", "given_name", "family_name", "birth_date", "sex", "middle_names", "postcode", "school")},
-            **{name: name for name in ("former_family_name", "phones", "parents", "addresses", "shield", "cleared")},
+            **{name: name for name in ("former_family_name", "phones", "parents", "addresses", "shield", "cleared", "workers")},
             "identifiers": {"nhs_number": "nhs"},
         },
         "provide": {
@@ -306,7 +345,7 @@ def _fhir(standard: Standard, agency: str, url: str) -> dict[str, Any]:
             "number": {"search": "Patient", "parameters": {"identifier": f"{NHS}|:nhs_number"}},
             "names": {"search": "Patient", "parameters": {"family": ":family_name", "birthdate": ":birth_date"}},
         },
-        "person": {"identifiers": {"nhs_number": NHS}},
+        "person": {"identifiers": {"nhs_number": NHS}, "workers": "canary/workers"},
         "provide": {
             kind.name: {
                 "search": "Basic", "parameters": {"subject": "Patient/:person_id", "code": kind.name},
@@ -317,52 +356,12 @@ def _fhir(standard: Standard, agency: str, url: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _agreements(standard: Standard) -> dict[str, str]:
-    everything = {name: {"fields": "all", "ceiling": "T4"} for name in standard.kinds}
-    some = {name: {"fields": list(fields), "ceiling": "T3", "existence": "T4"} for name, fields in OFFICER.items()}
-    sharing = [COUNCIL, HEALTH, POLICE, TROUBLE]
-    # The school's own agreement bears its name: whoever is shown its clause knows which school it is.
-    return {
-        "isa-90": _agreement("ISA-90", sharing, [(sharing, COUNCIL, "named_person", everything), (sharing, POLICE, "police_officer", some)]),
-        "zqhillsidek-91": _agreement(
-            "ZQHILLSIDEK-91", [SCHOOL_AGENCY, CHARITY_AGENCY, COUNCIL, POLICE],
-            [([SCHOOL_AGENCY, CHARITY_AGENCY], COUNCIL, "named_person", everything),
-             ([SCHOOL_AGENCY, CHARITY_AGENCY], POLICE, "police_officer", some)],
-        ),
-    }  # fmt: skip
-
-
-def _agreement(id: str, partners: list[str], clauses: list[tuple[list[str], str, str, Mapping[str, Any]]]) -> str:
-    header = {
-        "id": id, "version": 1, "standard": "1.0", "title": "Canaries", "partners": partners, "coordinator": "Nobody",
-        "starts": date(2020, 1, 1), "review_by": date(2040, 1, 1), "dpia": "none", "benefit": "none", "measure": "none",
-    }  # fmt: skip
-    parts = [f"# Canaries\n\n```toml\n{_lines(header)}```\n"]
-    for number, (givers, to, role, kinds) in enumerate(clauses, 1):
-        basis = {"article6": "e", "article9": "g", "article10": "law", "power": "an Act"}
-        terms = {"from": givers, "to": [to], "roles": [role], "purposes": [PURPOSE], "kinds": dict(kinds), "basis": basis}
-        parts.append(f"## {number}. Clause\n\nWords.\n\n```toml\n{_lines(terms)}```\n")
-    return "\n".join(parts)
-
-
 def _write(path: Path, tables: Mapping[str, Any]) -> None:
     """TOML, one line for each key. Settings that belong to the source table may stand beside the others."""
     tables = dict(tables)
     if "source" in tables:
         tables["source"] = tables["source"] | {key: tables.pop(key) for key in ("local", "coverage") if key in tables}
-    path.write_text(_lines(tables), "utf-8")
-
-
-def _lines(table: Mapping[str, Any]) -> str:
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in table.items())
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return value.isoformat() if isinstance(value, date) else json.dumps(value)
+    path.write_text(lines(tables), "utf-8")
 
 
 # The question that asks for everything, and what of it may be shown.
@@ -375,9 +374,10 @@ def everything(standard: Standard) -> str:
         for kind in standard.kinds.values()
         if kind.section
     ]
-    return f"""query Everything($subject: SubjectInput!, $purpose: ID!, $reason: String) {{
-  child(subject: $subject, purpose: $purpose, reason: $reason) {{
-    everySourceAnswered purpose asOf
+    return f"""query Everything($subject: SubjectInput!, $purpose: ID!, $reason: String, $declared: Boolean, $informed: FamilyInformed,
+  $breakGlass: BreakGlassInput) {{
+  child(subject: $subject, purpose: $purpose, reason: $reason, declared: $declared, informed: $informed, breakGlass: $breakGlass) {{
+    everySourceAnswered purpose asOf warnings duties offersDeclared
     sources {{ source agency name state words phone outOfHours coverageFrom coverageTo coverageNote setAside
       kinds {{ kind state clause reason nearest }} match {{ band evidence {{ field words }} }} }}
     candidates {{ token source shown evidence {{ field words }} }}
@@ -401,18 +401,24 @@ def _selection(kind: Kind, standard: Standard) -> str:
 
 @dataclass(frozen=True)
 class Entitled:
-    """What one asker may be shown. ``kinds`` None: all; ``cleared`` names the children whose shields do not bind this asker."""
+    """What one clause lets one asker be shown. ``kinds`` and ``sources`` None: all; ``cleared`` names the children whose shields do not
+    bind this asker; ``recent``: only what happens from now on, because the clause has a history and all else of a canary is long past.
+    """
 
     kinds: Mapping[str, Iterable[str]] | None
     ceiling: str
     existence: str
     place: bool
     cleared: frozenset[str] = frozenset()
+    sources: frozenset[str] | None = None
+    recent: bool = False
 
     def may_see(self, where: Where, shielded: Mapping[str, str], standard: Standard) -> bool:
         """Whether a marker may stand in a view, told from the standard and the clause alone."""
         kind = standard.kinds.get(where.kind)
         if kind is None or (self.kinds is not None and where.kind not in self.kinds):
+            return False
+        if (self.sources is not None and where.source not in self.sources) or (self.recent and not where.future):
             return False
         shield = shielded.get(where.child) if where.child not in self.cleared else None
         if shield == "IDENTITY" or kind.tier > self.existence:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from connectors import Subject
 from connectors.errors import ConfigurationError, Mistake
 from connectors.standard import Field, Kind, Standard, load_standard
-from portal.agreements import Agreements, SourceFacts, Vocabulary, fair_copy, load_agreements, sign_off
+from portal.agreements import Agreements, IssuerFacts, SourceFacts, Vocabulary, fair_copy, load_agreements, mapping_of, sign_off
 from portal.model import Plan, PlannedAsk, Practitioner, Question
 
 STANDARD = load_standard()
@@ -47,8 +47,29 @@ CLAUSE: dict[str, str] = {
     "basis": '{ article6 = "e", article9 = "g", power = "CYP(S)A 2014 s.96" }',
     "when": "{ starts = 2026-09-01, ends = 2028-08-31 }",
 }
+#: What published agreements have besides: every key that may be left out.
+PARTICULARS: dict[str, str] = {
+    "parties": '{ northshire-police = { controller = "controller", contact = "Hub, 01632 960400", dpo = "A", caldicott = "B" }, '
+    'hillview-school = { controller = "joint-controller", contact = "Office, 01632 960200" } }',
+    "purposes": '{ child-protection = "To keep a child from harm." }',
+    "subjects": '{ ages = [0, 18], area = "Northshire" }',
+    "security": '"TLS"',
+    "retention": '{ view = "Gone when it is closed.", log_years = 7 }',
+    "rights": '{ contact = "The data protection officer.", withholding = "What would harm somebody." }',
+    "complaints": '"The office, 01632 960200"',
+    "breaches": '"The hub, 01632 960400"',
+    "training": '"The course, every two years."',
+    "dpia_hash": f'"sha256:{hashlib.sha256(b"DPIA-2026-11").hexdigest()}"',
+    "supersedes": '["ISA-05@2", "ISA-07@2"]',
+}
 PROSE = "Northshire Police may show concerns to the named person, to protect the child."
 ALL_PARTNERS = f"[{', '.join(repr(agency) for agency in AGENCIES)}]".replace("'", '"')
+
+
+ISSUER = "https://id.northshire.example"
+ROLES = frozenset({"named_person", "health_visitor", "duty_officer"})
+#: How the issuer's tokens are read, as it is signed.
+MAPPING = mapping_of({"person": "sub", "agency": "org", "roles": "roles", "assurance": "acr"}, "urn:northshire:portal", ("aal1", "aal2"))
 
 
 def encoded(key: Ed25519PrivateKey) -> str:
@@ -61,7 +82,7 @@ def vocabulary(**changed: Any) -> Vocabulary:
         federation="northshire",
         standard=STANDARD,
         agencies={agency: {"2026": encoded(key)} for agency, key in KEYS.items()},
-        roles=frozenset({"named_person", "health_visitor", "duty_officer"}),
+        roles=ROLES,
         purposes=frozenset({"child-protection", "early-help"}),
         sensitive_services=frozenset({"camhs"}),
         sources={
@@ -69,6 +90,9 @@ def vocabulary(**changed: Any) -> Vocabulary:
             "northshire-nhs": SourceFacts("northshire-nhs", frozenset({"HealthContact", "ChildPlan", "Involvement"})),
             "hillview-mis": SourceFacts("hillview-school", frozenset({"Attendance", "WellbeingConcern"})),
         },
+        assurance=frozenset({"aal1", "aal2"}),
+        glass_reasons=frozenset({"immediate-danger", "missing-child"}),
+        issuers={ISSUER: IssuerFacts(ISSUER, frozenset(AGENCIES), ROLES, MAPPING)},
     )
     return msgspec.structs.replace(plain, **changed)
 
@@ -135,7 +159,7 @@ def plan(*asks: tuple[str, str, Iterable[str]], purpose: str = "child-protection
 
 
 def practitioner(*roles: str, agency: str = "hillview-school") -> Practitioner:
-    return Practitioner(issuer="https://id.northshire.example", person="sub-17", agency=agency, roles=roles or ("named_person",))
+    return Practitioner(issuer=ISSUER, person="sub-17", agency=agency, roles=roles or ("named_person",))
 
 
 def noon(day: date) -> datetime:

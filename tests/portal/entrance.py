@@ -10,7 +10,7 @@ import json
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
@@ -21,18 +21,27 @@ import aiohttp
 import msgspec
 import uvicorn
 from graphql import GraphQLSchema
+from joserfc.jwk import ECKey
 
+from connectors import Identifier, Subject
 from connectors.declarative import SourceSettings
 from connectors.matching import Evidence, Match
 from connectors.standard import Held, Provenance, Standard, load_standard
+from portal import alerts as alerting
+from portal import breakglass, consent, vouching
 from portal.accesslog import AccessLog, LogSettings
-from portal.agreements import Agreements, Rules, Vocabulary
+from portal.agreements import Agreements, Vocabulary
+from portal.alerts import Alerts
 from portal.api.schema import build_schema
-from portal.federation import Agency, FederationSettings, PortalSettings
+from portal.breakglass import Glass
+from portal.consent import Registry
+from portal.federation import Agency, AlertSettings, BreakGlassSettings, FederationSettings, PortalSettings, RegistrySettings
 from portal.gateway import Portal
-from portal.identity import Identity
+from portal.identity import Identity, MayAssert
 from portal.masking import Known, SourceFacts
 from portal.model import (
+    BreakGlass,
+    Breaking,
     ChildView,
     Chronology,
     ChronologyEntry,
@@ -46,9 +55,14 @@ from portal.model import (
     Plan,
     Practitioner,
     Question,
+    Ruling,
     Section,
     SourceOutcome,
 )
+from portal.rulebook import Rulebook
+from portal.sealing import open_sealer
+from portal.storage import Database
+from portal.vouching import Vouchings
 from tests.portal.issuer import Issuer
 
 AT = datetime(2026, 11, 22, 10, 42, 7, 123456, tzinfo=UTC)
@@ -96,20 +110,34 @@ class Standing:
 
     log: AccessLog
     identity: Identity
+    settings: FederationSettings
+    database: Database
+    registry: Registry
+    glass: Glass
+    alerts: Alerts
     standard: Standard = field(default_factory=standard)
     sources: Mapping[str, Connected] = field(default_factory=lambda: {POLICE.id: POLICE})
-    agencies: Mapping[str, Agency] = field(
-        default_factory=lambda: {
-            "northshire-police": Agency(name="Northshire Police", phone="01234 567890", out_of_hours="01234 567899", type="police"),
-            "hillview-school": Agency(name="Hillview <School> & Nursery", phone="01234 567891", type="school"),
-        }
-    )
-    purposes: Mapping[str, str] = field(default_factory=lambda: {"child-protection": "Protect a child from harm"})
     agreements: Agreements = field(default_factory=lambda: Agreements((), vocabulary()))
     clock: Callable[[], datetime] = lambda: AT
     asked: list[Question] = field(default_factory=list)
     meanwhile: Callable[[], Awaitable[None]] | None = None
     change: Callable[[ChildView], ChildView] = lambda view: view
+
+    @property
+    def agencies(self) -> Mapping[str, Agency]:
+        return self.settings.agencies
+
+    @property
+    def purposes(self) -> Mapping[str, str]:
+        return self.settings.purposes
+
+
+AGENCIES = {
+    "northshire-police": Agency(name="Northshire Police", phone="01234 567890", out_of_hours="01234 567899", type="police"),
+    "hillview-school": Agency(name="Hillview <School> & Nursery", phone="01234 567891", type="school"),
+}
+PURPOSES = {"child-protection": "Protect a child from harm"}
+ROLES = {"named_person": "Named person", "auditor": "Auditor", "privacy_officer": "Privacy officer"}
 
 
 def vocabulary() -> Vocabulary:
@@ -118,6 +146,7 @@ def vocabulary() -> Vocabulary:
 
 async def answer(question: Question, practitioner: Practitioner, portal: Standing) -> ChildView:
     """Answers as the gateway does, inside an access, without asking anybody."""
+    await portal.glass.wanted(question, practitioner, AT)
     portal.asked.append(question)
     plan = Plan(question=question, purpose=question.purpose, asks=(), unfindable=frozenset())
     decision = Decision(at=AT, rulings=(), agreements={}, place=False)
@@ -125,6 +154,22 @@ async def answer(question: Question, practitioner: Practitioner, portal: Standin
         if portal.meanwhile:
             await portal.meanwhile()
         return await access.conclude(portal.change(view(question)))
+
+
+async def broken(portal: Standing) -> None:
+    """A named person breaks the glass to what the police hold about Jo, as the path does it."""
+    asker = Practitioner(
+        issuer="https://id.example", person="sub-17", agency="hillview-school", roles=("named_person",), signed_in=AT, session="s" * 64
+    )
+    question = Question(
+        subject=Subject(identifiers=(Identifier("nhs_number", "9990000018"),), family_name="Ash"), purpose="child-protection", reason=None,
+        wanted={}, sections=frozenset(), chronology=False, demographics=False, document="",
+        break_glass=BreakGlass("immediate-danger", "She has not come home."),
+    )  # fmt: skip
+    breaking = Breaking(id="b" * 32, reason="immediate-danger", at=AT, until=AT)
+    ruling = Ruling(source=POLICE.id, kind="PoliceEvent", permitted=True, broken=True)
+    decision = Decision(at=AT, rulings=(ruling,), agreements={}, place=False)
+    await portal.glass.broken(breaking, question, asker, decision, "01JDACCESS")
 
 
 def record(kind: str, **fields: Any) -> msgspec.Struct:
@@ -192,35 +237,82 @@ class Front:
         await self.behind(scope, receive, send)
 
 
+def settings(issuer: Issuer) -> FederationSettings:
+    """A federation of two agencies that believes ``issuer``."""
+    may_assert = MayAssert(agencies=tuple(AGENCIES), roles=tuple(ROLES))
+    return FederationSettings(
+        portal=PortalSettings(id="northshire", name="Northshire"),
+        log=LogSettings(
+            url="sqlite:access.db",
+            pseudonym_key="file:keys/pseudonym",
+            digest_key="file:keys/digest",
+            auditors_key="file:keys/auditors.jwk",
+        ),
+        roles=ROLES,
+        purposes=PURPOSES,
+        agencies=AGENCIES,
+        issuers=[issuer.settings(may_assert=may_assert)],
+        registry=RegistrySettings(recorders=("named_person",)),
+        break_glass=BreakGlassSettings(reasons={"immediate-danger": "A child is in danger now"}, reviewers=("privacy_officer",)),
+        alerts=AlertSettings(file=None),
+    )
+
+
 @asynccontextmanager
 async def standing(state: Path, issuer: Issuer) -> AsyncIterator[Standing]:
-    """A portal that keeps its access log in ``state`` and believes ``issuer``."""
-    settings = LogSettings(url="sqlite:access.db", pseudonym_key="file:keys/pseudonym", digest_key="file:keys/digest")
-    log = await AccessLog.open(settings, "northshire/1", state, lambda: AT)
-    agencies, roles = ("hillview-school", "northshire-police", "northshire-council"), ("named_person", "auditor")
-    try:
-        yield Standing(log=log, identity=Identity([issuer.settings()], agencies, roles))
-    finally:
-        await log.close()
+    """A portal that keeps what it keeps in ``state`` and believes ``issuer``."""
+    chosen = settings(issuer)
+    async with AsyncExitStack() as stack:
+        log = await AccessLog.open(chosen.log, "northshire/1", state, lambda: AT)
+        stack.push_async_callback(log.close)
+        database = await Database.open(chosen.registry.url, state, consent.TABLES, alerting.TABLES, breakglass.TABLES, vouching.TABLES)
+        stack.push_async_callback(database.close)
+        sealer = open_sealer(auditors(state), state)
+        alerts = Alerts.open(database, chosen.alerts, AGENCIES, state, lambda: AT)
+        glass = Glass(
+            database=database,
+            lasting=log.lasting,
+            sealer=sealer,
+            alerts=alerts,
+            terms=chosen.break_glass,
+            agency_of={POLICE.id: POLICE.agency},
+            jurisdiction="scotland",
+            clock=lambda: AT,
+        )
+        yield Standing(
+            log=log,
+            identity=Identity(chosen.issuers, (*AGENCIES, "northshire-council"), ROLES),
+            settings=chosen,
+            database=database,
+            registry=Registry(database, log.lasting, sealer, lambda: AT),
+            glass=glass,
+            alerts=alerts,
+        )
 
 
-def without_sources(bare: Standing, issuer: Issuer) -> Portal:
-    """The shipped portal with agencies, sign-in and log, and nobody to ask."""
-    settings = FederationSettings(
-        portal=PortalSettings(id="northshire", name="Northshire"),
-        log=LogSettings(url="sqlite:access.db", pseudonym_key="file:keys/pseudonym", digest_key="file:keys/digest"),
-        roles={"named_person": "Named person"},
-        purposes=dict(bare.purposes),
-        agencies=dict(bare.agencies),
-        issuers=[issuer.settings()],
-    )
+def auditors(state: Path) -> str:
+    """The auditors' key, made in ``state``; gives what ``log.auditors_key`` names. The private half lies beside the public one."""
+    key = ECKey.generate_key("P-256")
+    for name, private in (("auditors.jwk", False), ("private.jwk", True)):
+        (state / "keys" / name).write_text(json.dumps(key.as_dict(private=private)))
+    return "file:keys/auditors.jwk"
+
+
+async def without_sources(bare: Standing, state: Path) -> Portal:
+    """The shipped portal with agencies, sign-in, log and registry, and nobody to ask."""
     duty = SourceFacts(id="northshire", agency="northshire", name="Northshire", phone=None, out_of_hours=None, contact="")
+    folder = state / "agreements"
+    folder.mkdir()
+    rules = await Rulebook.open(folder, bare.agreements, ({}, "federation.toml"), bare.log, bare.registry, bare.alerts, bare.clock)
     return Portal(
-        settings=settings,
+        settings=bare.settings,
         standard=bare.standard,
         sources={},
-        rules=Rules(bare.agreements),
-        agreements=bare.agreements,
+        rules=rules,
+        registry=bare.registry,
+        glass=bare.glass,
+        vouchings=Vouchings(bare.database, bare.log.lasting),
+        alerts=bare.alerts,
         log=bare.log,
         identity=bare.identity,
         known=Known(portal="northshire", standard=bare.standard, sources={}, duty=duty),

@@ -51,7 +51,7 @@ def test_a_clause_is_known_by_the_sentence_of_the_contract(tmp_path: Path) -> No
         ),
         pytest.param(
             {"kinds": '{ WellbeingConcern = { fields = "all", ceiling = "T3" } }'},
-            POLICE + "WellbeingConcern (every field of standard 1.0 but those about other people) up to T3" + DATES,
+            POLICE + f"WellbeingConcern (every field of standard {cases.STANDARD.version} but those about other people) up to T3" + DATES,
             id="every-field",
         ),
         pytest.param(
@@ -249,19 +249,17 @@ def test_a_header_that_cannot_hold_is_refused(tmp_path: Path, header: dict[str, 
     assert any(said in mistake.message and mistake.line and mistake.hint for mistake in found)
 
 
-@pytest.mark.parametrize("key", ["break_glass", "consent", "relationship", "history", "ages", "notify", "match", "retention"])
-def test_a_clause_that_leans_on_what_is_not_kept_yet_is_refused(tmp_path: Path, key: str) -> None:
+@pytest.mark.parametrize("key", ["break_glass", "consent", "relationship", "history", "ages", "notify", "match"])
+def test_a_condition_beside_the_conditions_is_refused_and_told_where_it_belongs(tmp_path: Path, key: str) -> None:
     found = mistakes_of(tmp_path, bare(clause(**{key: '"required"'})))
-    assert any(mistake.id == "CV210" and f"'{key}' is not supported yet" in mistake.message for mistake in found)
-
-
-def test_conditions_are_refused_until_they_are_kept_and_an_empty_table_is_fine(tmp_path: Path) -> None:
-    found = mistakes_of(tmp_path, bare(clause(conditions='{ consent = "not-required", ages = [4, 18] }')))
-    assert [mistake.message for mistake in found if mistake.id == "CV210"] == [
-        "'conditions.consent' is not supported yet.",
-        "'conditions.ages' is not supported yet.",
+    assert [(mistake.message, mistake.hint) for mistake in found if mistake.id == "CV204"] == [
+        (f"unknown key '{key}'.", f"Write it inside conditions: conditions = {{ {key} = ... }}.")
     ]
-    assert mistakes_of(tmp_path, page(clause(conditions="{}"))) == []
+
+
+def test_conditions_that_ask_for_nothing_are_no_conditions(tmp_path: Path) -> None:
+    assert short_of(tmp_path, conditions="{}") == short_of(tmp_path)
+    assert short_of(tmp_path, conditions='{ consent = "not-required", relationship = "none", match = "LINK" }') == short_of(tmp_path)
 
 
 def test_every_mistake_of_every_file_is_told_at_once(tmp_path: Path) -> None:

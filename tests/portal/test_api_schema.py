@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from graphql import (
@@ -23,12 +23,15 @@ from msgspec.structs import replace
 
 from connectors import Subject
 from connectors.scalars import CHECKERS
+from portal.api.documents import BY_VARIABLE
 from portal.api.project import Answers
 from portal.api.publish import PUBLISHED
 from portal.api.schema import api_text, build_schema
-from portal.model import Practitioner, Question
+from portal.changes import Closing, Recorded, Said
+from portal.model import Informed, Party, Practitioner, Question, Receipt
 from tests.portal.agreement_cases import page, signed
-from tests.portal.entrance import POLICE, Standing, schema, standard, view
+from tests.portal.entrance import AT, POLICE, Standing, schema, settings, standard, view
+from tests.portal.issuer import Issuer
 
 PUBLISHED_TEXT = PUBLISHED.read_text("utf-8")
 ASKER = Practitioner(issuer="https://id.example", person="p", agency="hillview-school", roles=("named_person",))
@@ -77,6 +80,12 @@ CONTRACT = {
     "ChildView.held": "[Held!]!",
     "ChildView.receipt": "Receipt!",
     "ChildView.candidates": "[Candidate!]!",
+    "ChildView.duties": "[String!]!",
+    "ChildView.offersDeclared": "Boolean!",
+    "Query.reviews": "[Review!]!",
+    "Review.openedAt": "DateTime!",
+    "Review.due": "Date!",
+    "Review.overdue": "Boolean!",
     "ChildView.asOf": "DateTime!",
     "SourceOutcome.match": "Match",
     "SourceOutcome.coverageFrom": "Date",
@@ -109,8 +118,50 @@ def test_the_arguments_of_child_are_as_agreed() -> None:
         "reason": "String",
         "chosen": "[ID!]",
         "breakGlass": "BreakGlassInput",
+        "declared": "Boolean",
+        "informed": "FamilyInformed",
     }
     assert [name for name, argument in arguments.items() if is_required_argument(argument)] == ["subject", "purpose"]
+
+
+SAID = {
+    "subject": "SubjectInput!", "agreement": "ID!", "clause": "Int", "party": "Party!", "state": "ConsentState!", "on": "Date!",
+    "evidence": "String!", "understanding": "UnderstandingInput", "responsibility": "ResponsibilityInput", "words": "String",
+}  # fmt: skip
+MUTATIONS = {
+    "recordConsent": SAID,
+    "recordObjection": SAID | {"state": "ObjectionState!"},
+    "recordNotShared": {"subject": "SubjectInput!", "to": "ID!", "kinds": "[String!]!", "words": "String!"},
+    "closeReview": {"review": "ID!", "outcome": "ReviewOutcome!", "words": "String!"},
+}
+
+
+def test_what_may_be_written_down_is_as_agreed() -> None:
+    fields = type_named("Mutation").fields
+    told = {name: {argument: str(each.type) for argument, each in field.args.items()} for name, field in fields.items()}
+    assert told == MUTATIONS
+    assert {str(field.type) for field in fields.values()} == {"Recorded!"}
+    assert {name: str(field.type) for name, field in type_named("Recorded").fields.items()} == {
+        "id": "ID!", "version": "Int!", "state": "String!", "at": "DateTime!", "receipt": "Receipt!",
+    }  # fmt: skip
+
+
+def test_every_argument_that_may_tell_of_a_child_comes_by_variable() -> None:
+    """What may stand in a document: names of agreements, clauses and reviews, and how a view is asked for."""
+    told = {"agreement", "clause", "review", "purpose", "chosen", "declared", "informed"}
+    roots = {"child": type_named("Query").fields["child"], **type_named("Mutation").fields}
+    assert {name: frozenset(field.args) - told for name, field in roots.items()} == BY_VARIABLE
+
+
+def test_the_codes_of_the_api_are_those_of_the_program() -> None:
+    def codes(name: str) -> set[str]:
+        return set(schema().type_map[name].values)  # type: ignore[attr-defined]
+
+    assert codes("FamilyInformed") == set(get_args(Informed))
+    assert codes("Party") == set(get_args(Party))
+    said = {state.lower() for name in ("ConsentState", "ObjectionState") for state in codes(name)}
+    assert said == set(get_args(get_type_hints(Said)["state"]))
+    assert codes("ReviewOutcome") == set(get_args(get_type_hints(Closing)["outcome"]))
 
 
 def test_practitioners_see_neither_latency_nor_match_bits() -> None:
@@ -147,7 +198,10 @@ def ask(query: str, answers: Answers) -> Any:
 
 
 def standing_without_log() -> Standing:
-    return Standing(log=None, identity=None)  # type: ignore[arg-type]
+    nothing: Any = None
+    return Standing(
+        log=nothing, identity=nothing, settings=settings(Issuer()), database=nothing, registry=nothing, glass=nothing, alerts=nothing
+    )
 
 
 def question(**changes: Any) -> Question:
@@ -199,6 +253,29 @@ def test_a_section_not_asked_for_is_null_not_empty() -> None:
     wanted = "{ wellbeingConcerns { records { id } } chronology { everySourceAnswered } demographics { everySourceAnswered } }"
     child = ask(CHILD % wanted, answers)
     assert child["child"] == {"wellbeingConcerns": None, "chronology": None, "demographics": None}
+
+
+def test_what_comes_with_what_is_shown_is_projected() -> None:
+    told = replace(view(question()), duties=("Tell the family within a day.",), offersDeclared=True)
+    child = ask(CHILD % "{ duties offersDeclared }", Answers(standing_without_log(), ASKER, told))["child"]
+    assert child == {"duties": ["Tell the family within a day."], "offersDeclared": True}
+
+
+def test_what_was_written_down_is_projected_whichever_way_it_was_asked_for() -> None:
+    receipt = Receipt(access="", log="northshire/1", index=7, leaf="ab" * 32)
+    recorded = Recorded(id="01JD", version=2, state="WITHDRAWN", at=AT, receipt=receipt)
+    document = """mutation R($s: SubjectInput!, $w: String!, $k: [String!]!, $t: ID!) {
+      done: recordNotShared(subject: $s, to: $t, kinds: $k, words: $w) { id version state at receipt { index leaf access } } }"""
+    given = {"s": {}, "w": "w", "k": [], "t": "t"}
+    result = execute(schema(), parse(document), root_value=Answers(standing_without_log(), ASKER, None, recorded), variable_values=given)
+    assert isinstance(result, ExecutionResult), "no resolver may wait for anything"
+    assert result.errors is None
+    assert result.data == {
+        "done": {
+            "id": "01JD", "version": 2, "state": "WITHDRAWN", "at": "2026-11-22T10:42:07.123Z",
+            "receipt": {"index": 7, "leaf": "ab" * 32, "access": ""},
+        }
+    }  # fmt: skip
 
 
 def test_purposes_and_sources_are_shown_without_a_child() -> None:

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 import tests.portal.agreement_cases as cases
 from connectors.connector import Shield
-from portal.agreements import Rules, RuleSet, fair_copy, load_agreements
+from portal.agreements import RuleSet, fair_copy, load_agreements
 from portal.agreements.rules import rule_set
-from portal.decisions import WORDS, decide, explain, narrow
+from portal.decisions import WORDS, decide, narrow
+from portal.explaining import explain
 from portal.model import Decision, Found, Plan, Practitioner, Ruling
 from tests.portal.agreement_cases import NOON, STANDARD, clause, noon, page, plan, practitioner, sign, signed, vocabulary, write
 
@@ -198,6 +199,16 @@ def test_a_lapsed_review_does_not_lift_a_refusal(tmp_path: Path) -> None:
     assert ruling(rules, plan(CONCERN), on=date(2028, 1, 1)).reason == "denied-by"
 
 
+def test_the_end_of_its_agreement_does_not_lift_a_refusal_and_its_own_last_day_does(tmp_path: Path) -> None:
+    ending = page(refusal(1, '"all"', when=None), id='"ISA-08"', ends="2027-08-31")
+    rules = signed(tmp_path / "ends", page(review_by="2028-08-31"), ending).rules
+    assert ruling(rules, plan(CONCERN), on=date(2028, 1, 1)).reason == "denied-by"
+    own = page(refusal(1, '"all"', when="{ ends = 2027-08-31 }"), id='"ISA-08"')
+    rules = signed(tmp_path / "own", page(review_by="2028-08-31"), own).rules
+    assert ruling(rules, plan(CONCERN), on=date(2027, 8, 31)).reason == "denied-by"
+    assert ruling(rules, plan(CONCERN), on=date(2027, 9, 1)).permitted
+
+
 def test_a_refusal_stands_though_its_source_has_changed_hands(tmp_path: Path) -> None:
     both = '["northshire-police", "northshire-nhs"]'
     text = page(concern(1, '["summary"]', from_=both), refusal(2, '"all"'), partners=cases.ALL_PARTNERS)
@@ -261,12 +272,6 @@ def test_a_source_that_covers_nothing_yet_is_not_asked_and_says_so(tmp_path: Pat
     decision = decide(asked, practitioner(), signed(tmp_path, attendance('["code"]')).rules, NOON)
 
     assert [each.state for each in decision.rulings] == [state]
-
-
-async def test_rules_give_what_a_question_needs(tmp_path: Path) -> None:
-    rules = Rules(signed(tmp_path, page()))
-    assert decide(plan(CONCERN), practitioner(), await rules.concerning(practitioner(), plan(CONCERN)), NOON).permitted
-    assert await rules.whole() == await rules.concerning(practitioner(), plan(CONCERN))
 
 
 def test_explaining_gives_one_line_for_each_field_or_one_for_a_kind_refused(tmp_path: Path) -> None:

@@ -26,11 +26,12 @@ from connectors.declarative import declare
 from connectors.matching import match
 from connectors.scalars import valid
 from connectors.simulated.families import AS_OF
+from connectors.source import Source
 from connectors.standard import Standard, load_standard, validate
-from portal.decisions import Explained, explain
 from portal.demo import FEDERATION, PERSONAS, SUBJECT, RunningDemo, demo_federation, mint
 from portal.demo.sign import sign_all
 from portal.errors import Unauthenticated
+from portal.explaining import Explained, explain
 from portal.federation import Federation, load_federation
 from portal.identity import Identity
 
@@ -41,8 +42,27 @@ NOW = datetime(AS_OF.year, AS_OF.month, AS_OF.day, 12, tzinfo=UTC)
 LINUX = sys.platform == "linux"
 HELD: dict[str, dict[str, int]] = {
     "northshire-nhs": {"PersonDetails": 1, "Identifier": 1, "Involvement": 2, "KeyRole": 1, "HealthContact": 6, "Flag": 1},
-    "hillview-mis": {"PersonDetails": 1, "Identifier": 1, "Involvement": 1, "KeyRole": 1, "Attendance": 4, "WellbeingConcern": 3},
-    "northshire-social-work": {"PersonDetails": 1, "Involvement": 1, "KeyRole": 1, "WellbeingConcern": 2, "ChildPlan": 1, "Flag": 1},
+    "hillview-mis": {
+        "PersonDetails": 1,
+        "Identifier": 1,
+        "Involvement": 1,
+        "KeyRole": 1,
+        "Attendance": 4,
+        "WellbeingConcern": 3,
+        "Exclusion": 1,
+        "ChildVoice": 2,
+    },
+    "northshire-social-work": {
+        "PersonDetails": 1,
+        "Involvement": 1,
+        "KeyRole": 1,
+        "WellbeingConcern": 2,
+        "ChildPlan": 1,
+        "Flag": 1,
+        "ChronologyEvent": 11,
+        "Relationship": 5,
+        "ChildVoice": 1,
+    },
     "northshire-police": {"WellbeingConcern": 3, "PoliceEvent": 4},
     "northshire-fire": {"Involvement": 1, "WellbeingConcern": 1},
     "bairns-first": {"Involvement": 1, "WellbeingConcern": 1},
@@ -220,6 +240,30 @@ async def test_a_shield_stands_at_its_owner_with_the_people_who_are_cleared(
     assert person.cleared == tuple(demo.key(who) for who in cleared)
 
 
+@pytest.mark.parametrize(
+    ("source", "child", "workers"),
+    [
+        ("hillview-mis", "jo", ("morag",)),
+        ("hillview-mis", "sam", ("morag",)),
+        ("northshire-social-work", "jo", ("ewan",)),
+        ("northshire-social-work", "zara", ("ewan", "hamida")),
+        ("northshire-social-work", "ruby", ()),
+        ("northshire-nhs", "jo", ()),
+    ],
+)
+async def test_two_sources_vouch_for_those_who_work_with_a_child_and_for_nobody_else(
+    source: str, child: str, workers: tuple[str, ...], demo: RunningDemo, standard: Standard
+):
+    vouching = Source(declare(FEDERATION / "sources" / f"{source}.toml", standard), standard, police=False)
+    try:
+        said = {who: await vouching.find(_child(demo, child), _ask(), demo.key(who)) for who in PERSONAS}
+    finally:
+        await vouching.close()
+    assert vouching.vouches == (source != "northshire-nhs")
+    assert {who for who, found in said.items() if found.vouched} == set(workers)
+    assert {found.state for found in said.values()} == {"FOUND"}
+
+
 async def test_one_order_forbids_disclosing_a_place(demo: RunningDemo, standard: Standard):
     async with _opened("northshire-social-work", standard) as connector:
         flags = await _records(connector, await _linked(connector, _child(demo, "kai")), "Flag")
@@ -236,6 +280,10 @@ async def test_one_order_forbids_disclosing_a_place(demo: RunningDemo, standard:
         ("northshire-police", "WellbeingConcern", "handlingCode", "NOT_TO_BE_SHARED"),
         ("northshire-police", "WellbeingConcern", "handlingCode", "MAY_BE_SHARED_UNDER_CONDITION"),
         ("northshire-police", "PoliceEvent", "retainUntil", "2021-03-02"),
+        ("northshire-social-work", "ChronologyEvent", "status", "ENTERED_IN_ERROR"),
+        ("northshire-social-work", "ChronologyEvent", "tier", "T4"),
+        ("northshire-social-work", "ChronologyEvent", "thirdPartyChecked", False),
+        ("northshire-social-work", "ChronologyEvent", "occurredOn", "2019-06"),
     ],
 )
 async def test_jos_records_include_one_of_each_sort_that_must_be_held_back(
@@ -348,7 +396,7 @@ def _explained(federation: Federation, who: str, purpose: str) -> tuple[Explaine
 
 async def test_every_agreement_is_signed_by_every_partner_and_in_force(federation: Federation):
     states = {agreement.id: federation.agreements.state(agreement, NOW) for agreement in federation.agreements.all}
-    assert states == dict.fromkeys(("ISA-01", "ISA-02", "ISA-07", "ISA-09"), "in-force")
+    assert states == dict.fromkeys(("ISA-01", "ISA-02", "ISA-07", "ISA-09", "ISA-11"), "in-force")
 
 
 async def test_the_committed_signatures_are_those_that_signing_anew_gives(tmp_path: Path, demo: RunningDemo):
@@ -414,5 +462,5 @@ async def test_two_demos_cannot_share_a_folder(demo: RunningDemo):
 
 
 async def test_nothing_but_the_agencies_own_data_and_the_issuers_key_lies_in_the_folder(demo: RunningDemo):
-    assert {path.name for path in demo.folder.iterdir()} == {"agencies", "issuer", "lock"}
+    assert {path.name for path in demo.folder.iterdir()} == {"agencies", "auditors", "issuer", "lock"}
     assert (demo.folder / "issuer" / "signing.jwk").stat().st_mode & 0o077 == 0

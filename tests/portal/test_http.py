@@ -21,7 +21,22 @@ from portal.api.http import MOST_BYTES, ClientLeft, GraphQLEndpoint, unless_left
 from portal.app import Discreet, create_app
 from portal.gateway import Portal
 from portal.model import ChildView
-from tests.portal.entrance import ASK, GRAPHQL, JO, Door, Front, Standing, answer, events, schema, serving, standing, without_sources
+from tests.portal.agreement_cases import clause, page, signed
+from tests.portal.entrance import (
+    ASK,
+    GRAPHQL,
+    JO,
+    Door,
+    Front,
+    Standing,
+    answer,
+    broken,
+    events,
+    schema,
+    serving,
+    standing,
+    without_sources,
+)  # fmt: skip
 from tests.portal.issuer import Issuer, running_issuer
 
 JSON = "application/json"
@@ -357,6 +372,17 @@ async def test_a_question_about_a_child_that_is_refused_stands_in_the_access_log
     assert told == []
 
 
+DECLARE = ABOUT % (", $r: String, $d: Boolean", ", reason: $r, declared: $d")
+
+
+async def test_whoever_declares_that_they_work_with_a_child_has_to_say_how(house: House) -> None:
+    refused = await house.door.ask(DECLARE, {"s": JO, "d": True})
+    taken = await house.door.ask(DECLARE, {"s": JO, "d": True, "r": "I am her social worker."})
+    assert (refused.status, refused.code, taken.status) == (400, "CV431", 200)
+    assert house.types() == ["refusal:CV431", "intent", "conclusion:answered"]
+    assert [question.declared for question in house.portal.asked] == [True]
+
+
 UNFIT: list[tuple[str, dict[str, Any]]] = [
     (ASK, {"subject": JO | {"birthDate": "Zyx"}}),
     (ASK, {"subject": JO | {"Zyx": "Zyx"}}),
@@ -396,6 +422,161 @@ async def test_an_error_says_where_to_look(house: House) -> None:
     (field,) = (await house.door.ask("{ purposes {\n  idd } }")).body["errors"]
     assert (field["path"], field["locations"]) == (["purposes"], [{"line": 2, "column": 3}])
     assert "Purpose" in field["message"]
+
+
+# Writing down
+
+
+SAY = """mutation Say($subject: SubjectInput!, $clause: Int, $party: Party!, $state: ConsentState!, $on: Date!, $evidence: String!,
+  $understanding: UnderstandingInput, $responsibility: ResponsibilityInput, $words: String) {
+  recordConsent(subject: $subject, agreement: "ISA-07", clause: $clause, party: $party, state: $state, on: $on, evidence: $evidence,
+    understanding: $understanding, responsibility: $responsibility, words: $words) { id version state at receipt { access index leaf } } }"""
+NOT_SHARED = """mutation Not($subject: SubjectInput!, $to: ID!, $kinds: [String!]!, $words: String!) {
+  recordNotShared(subject: $subject, to: $to, kinds: $kinds, words: $words) { id state receipt { index } } }"""
+CLOSE = """mutation Close($review: ID!, $outcome: ReviewOutcome!, $words: String!) {
+  closeReview(review: $review, outcome: $outcome, words: $words) { id } }"""
+TWO_DECIDED = NOT_SHARED.replace("recordNotShared(", "a: recordNotShared(").rstrip("} ") + " } } b: " + NOT_SHARED.partition("  ")[2]
+GIVEN = {
+    "subject": JO, "clause": 1, "party": "MOTHER", "state": "GIVEN", "on": "2026-11-20", "evidence": "form 12",
+    "responsibility": {"restsOn": "Birth certificate", "on": "2026-11-20"}, "words": "She was glad to be asked.",
+}  # fmt: skip
+DECIDED = {"subject": JO, "to": "northshire-police", "kinds": ["Flag"], "words": "He works there."}
+
+
+@pytest_asyncio.fixture
+async def agreed(house: House, tmp_path: Path) -> House:
+    """A house with an agreement, ISA-07, whose first clause rests on consent."""
+    house.portal.agreements = signed(tmp_path / "agreements", page(clause(1, conditions='{ consent = "required" }')))
+    return house
+
+
+async def test_what_was_said_is_written_down_and_answered_with_a_receipt(agreed: House) -> None:
+    reply = await agreed.door.ask(SAY, GIVEN)
+    told = reply.body["data"]["recordConsent"]
+    (event,) = events(agreed.state)
+    assert (reply.status, told["state"], told["version"], told["receipt"]["access"]) == (200, "GIVEN", 1, "")
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert (event["index"], event["id"], event["what"]) == (told["receipt"]["index"], told["id"], "consent")
+    assert event["actor"] == {
+        "issuer": agreed.issuer.url,
+        "person": "sub-17",
+        "agency": "hillview-school",
+        "roles": ["named_person"],
+        "assurance": "aal2",
+    }
+    assert agreed.portal.asked == []
+
+
+async def test_a_version_follows_the_other(agreed: House) -> None:
+    first, second = [
+        (await agreed.door.ask(SAY, GIVEN | {"state": state})).body["data"]["recordConsent"] for state in ("GIVEN", "WITHDRAWN")
+    ]
+    assert (second["id"], second["version"], second["state"]) == (first["id"], 2, "WITHDRAWN")
+
+
+AUDITOR = {"roles": ["auditor"]}
+NOT_WRITTEN: list[tuple[str, dict[str, Any], dict[str, Any], int, str]] = [
+    (SAY.replace("subject: $subject", 'subject: {givenName: "Zyx"}'), GIVEN, {}, 400, "CV413"),
+    (SAY.replace("words: $words", 'words: "Zyx"'), GIVEN, {}, 400, "CV413"),
+    (SAY.replace("$evidence: String!", '$evidence: String! = "Zyx"'), GIVEN, {}, 400, "CV413"),
+    (TWO_DECIDED, DECIDED | {"words": "Zyx"}, {}, 400, "CV412"),
+    (SAY, GIVEN | {"subject": {"givenName": "Zyx"}}, {}, 400, "CV420"),
+    (SAY, GIVEN | {"subject": JO | {"identifiers": [{"system": "Zyx", "value": "1"}]}}, {}, 400, "CV421"),
+    (SAY, GIVEN | {"words": "Zyx" * 700}, {}, 400, "CV422"),
+    (SAY, GIVEN | {"words": "Zyx"}, AUDITOR, 403, "CV432"),
+    (SAY.replace("ISA-07", "Zyx"), GIVEN, {}, 400, "CV433"),
+    (SAY, GIVEN | {"clause": 7}, {}, 400, "CV433"),
+    (SAY, GIVEN | {"words": "Zyx", "state": "WITHDRAWN"}, {}, 400, "CV436"),
+    (SAY, GIVEN | {"evidence": " ", "words": "Zyx"}, {}, 400, "CV440"),
+    (SAY, GIVEN | {"responsibility": None, "words": "Zyx"}, {}, 400, "CV441"),
+    (SAY, GIVEN | {"on": "2026-11-23", "words": "Zyx"}, {}, 400, "CV442"),
+    (NOT_SHARED, DECIDED | {"to": "Zyx"}, {}, 400, "CV433"),
+    (NOT_SHARED, DECIDED | {"kinds": ["Zyx"]}, {}, 400, "CV433"),
+    (NOT_SHARED, DECIDED | {"words": "Zyx"}, AUDITOR, 403, "CV432"),
+    (CLOSE, {"review": "Zyx", "outcome": "JUSTIFIED", "words": "Zyx"}, {}, 403, "CV443"),
+]
+
+
+@pytest.mark.parametrize(("query", "variables", "claims", "status", "code"), NOT_WRITTEN)
+async def test_what_may_not_be_written_down_stands_in_the_access_log_as_a_refusal(
+    agreed: House, query: str, variables: dict[str, Any], claims: dict[str, Any], status: int, code: str
+) -> None:
+    with capture_logs() as told:
+        reply = await agreed.door.ask(query, variables, {"Authorization": agreed.issuer.bearer(**claims)})
+    assert (reply.status, reply.code) == (status, code)
+    assert "data" not in reply.body
+    assert agreed.types() == [f"refusal:{code}"]
+    assert told == []
+    kept = b"".join(path.read_bytes() for path in agreed.state.glob("*.db*")).decode("latin-1")
+    for where in (reply.raw.decode(), kept):
+        assert "Zyx" not in where
+
+
+async def test_a_mutation_that_does_not_fit_is_refused_by_path(agreed: House) -> None:
+    reply = await agreed.door.ask(SAY, GIVEN | {"party": "Zyx"})
+    assert (reply.status, reply.code, reply.body["errors"][0]["path"]) == (400, "CV418", ["party"])
+    assert "Zyx" not in reply.raw.decode()
+    assert events(agreed.state) == []
+
+
+async def test_a_mutation_that_is_skipped_writes_nothing_down(agreed: House) -> None:
+    skipped = NOT_SHARED.replace("words: $words)", "words: $words) @skip(if: true)")
+    assert (await agreed.door.ask(skipped, DECIDED)).body == {"data": {}}
+    assert (await agreed.door.ask("mutation { __typename }")).body == {"data": {"__typename": "Mutation"}}
+    assert events(agreed.state) == []
+
+
+async def test_a_client_that_leaves_has_said_what_it_said(agreed: House) -> None:
+    """A refusal counts although nobody waits for its receipt."""
+    async with agreed.portal.database.begin():  # the registry lets nobody else write meanwhile
+        asking = asyncio.create_task(agreed.door.ask(SAY, GIVEN | {"state": "REFUSED"}))
+        await asyncio.sleep(0.2)
+        asking.cancel()
+        await asyncio.sleep(0.1)
+    for _ in range(200):
+        if events(agreed.state):
+            break
+        await asyncio.sleep(0.01)
+    assert asking.cancelled()
+    assert [event["state"] for event in events(agreed.state)] == ["refused"]
+
+
+async def test_a_registry_that_cannot_be_written_is_503_and_nothing_is_claimed(agreed: House) -> None:
+    async with agreed.portal.database.begin() as connection:
+        await connection.exec_driver_sql("drop table said")
+    reply = await agreed.door.ask(SAY, GIVEN)
+    assert (reply.status, reply.code) == (503, "CV811")
+    assert int(reply.headers["Retry-After"]) > 0
+    assert events(agreed.state) == []
+
+
+async def test_a_log_that_cannot_be_written_does_not_hide_that_it_was_written_down(agreed: House) -> None:
+    await agreed.portal.log.close()
+    reply = await agreed.door.ask(SAY, GIVEN | {"state": "REFUSED"})
+    assert (reply.status, reply.code) == (503, "CV701")
+    assert "written down and counts" in reply.raw.decode()
+    assert "Retry-After" not in reply.headers
+
+
+OFFICER = {"sub": "sub-9", "org": "northshire-police", "roles": ["privacy_officer"]}
+REVIEWS = "{ reviews { id agency byAgency reason access openedAt due overdue } purposes { id } }"
+
+
+async def test_reviews_are_seen_and_closed_by_the_officers_of_the_agency_they_wait_at(agreed: House) -> None:
+    await broken(agreed.portal)
+    officer = {"Authorization": agreed.issuer.bearer(**OFFICER)}
+    (review,) = (await agreed.door.ask(REVIEWS, headers=officer)).body["data"]["reviews"]
+    assert (await agreed.door.ask(REVIEWS)).body["data"]["reviews"] == []
+
+    done = await agreed.door.ask(CLOSE, {"review": review["id"], "outcome": "JUSTIFIED", "words": "She was found."}, officer)
+
+    assert review | {"id": ""} == {
+        "id": "", "agency": "northshire-police", "byAgency": "hillview-school", "reason": "immediate-danger", "access": "01JDACCESS",
+        "openedAt": "2026-11-22T10:42:07.123Z", "due": "2026-11-24", "overdue": False,
+    }  # fmt: skip
+    assert done.body["data"]["closeReview"]["id"] == review["id"]
+    assert [event["what"] for event in events(agreed.state)] == ["review"]
+    assert (await agreed.door.ask(REVIEWS, headers=officer)).body["data"]["reviews"] == []
 
 
 # When something goes wrong
@@ -598,7 +779,7 @@ def test_negotiation_is_by_the_most_exact_name() -> None:
 async def whole(street: Street, tmp_path: Path) -> AsyncIterator[tuple[Portal, Door, str]]:
     """The shipped application over a federation that has agencies and no source yet."""
     async with standing(tmp_path, street.issuer) as bare:
-        portal = without_sources(bare, street.issuer)
+        portal = await without_sources(bare, tmp_path)
         street.front.behind = create_app(portal, introspection=True)
         yield portal, Door(street.url, street.issuer.bearer(), street.session), street.url
 
@@ -634,7 +815,10 @@ async def test_the_phone_list_comes_as_json_to_programs(whole: tuple[Portal, Doo
 async def test_a_closed_log_is_said_on_the_phone_list_and_makes_the_portal_unready(whole: tuple[Portal, Door, str]) -> None:
     portal, door, url = whole
     async with door.session.get(f"{url}/readyz") as response:
-        assert (response.status, await response.json()) == (200, {"ready": True, "log": "writable", "sources": 0, "reached": 0})
+        assert (response.status, await response.json()) == (
+            200,
+            {"ready": True, "log": "writable", "agreements": "read", "sources": 0, "reached": 0},
+        )
     portal.log._store.healthy = False
     async with door.session.get(f"{url}/readyz") as response:
         assert (response.status, (await response.json())["log"]) == (503, "closed")

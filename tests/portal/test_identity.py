@@ -7,6 +7,7 @@ import base64
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -331,6 +332,53 @@ async def test_a_token_that_names_no_person_is_refused(issuer: Issuer, person: A
 
 async def test_an_assurance_the_issuer_does_not_list_counts_as_none(issuer: Issuer) -> None:
     assert (await identity(issuer).authenticate(issuer.bearer(acr="aal9"))).assurance is None
+
+
+@pytest.mark.parametrize(
+    ("level", "assured"),
+    [("aal1", ("aal1",)), ("aal2", ("aal1", "aal2")), ("aal3", ("aal1", "aal2", "aal3")), ("aal9", ()), (None, ()), (["aal1", "aal3"], ())],
+)
+async def test_whoever_is_recognised_well_is_recognised_at_every_weaker_level(issuer: Issuer, level: Any, assured: tuple[str, ...]) -> None:
+    portal = identity(issuer, assurance=("aal1", "aal2", "aal3"))
+    assert (await portal.authenticate(issuer.bearer(acr=level))).assured == assured
+
+
+async def test_when_somebody_signed_in_is_what_the_token_says(issuer: Issuer) -> None:
+    at = int(time.time()) - 240
+    practitioner = await identity(issuer).authenticate(issuer.bearer(auth_time=at))
+    assert practitioner.signed_in == datetime.fromtimestamp(at, UTC)
+    assert practitioner.session is not None
+    assert len(practitioner.session) == 64
+    assert "sub-17" not in practitioner.session
+
+
+@pytest.mark.parametrize(
+    "said",
+    [None, "1700000000", True, False, 0, -5, 1e300, 10**30, [1700000000], {"at": 1}, "soon"],
+)
+async def test_a_time_of_signing_in_that_cannot_be_is_no_time(issuer: Issuer, said: Any) -> None:
+    practitioner = await identity(issuer).authenticate(issuer.bearer(auth_time=said))
+    assert (practitioner.signed_in, practitioner.session) == (None, None)
+
+
+@pytest.mark.parametrize(("ahead", "known"), [(-300, True), (0, True), (29, True), (31, False), (3600, False)])
+async def test_nobody_has_signed_in_in_the_future_but_for_what_clocks_differ(issuer: Issuer, ahead: int, known: bool) -> None:
+    now = int(time.time())
+    exact = Identity([issuer.settings()], AGENCIES, ROLES, now=lambda: now)
+    practitioner = await exact.authenticate(issuer.bearer(auth_time=now + ahead))
+    assert (practitioner.signed_in is not None, practitioner.session is not None) == (known, known)
+
+
+async def test_every_token_of_one_sign_in_belongs_to_one_session_and_to_no_other(issuer: Issuer) -> None:
+    portal, at = identity(issuer), int(time.time()) - 60
+
+    async def session(**claims: Any) -> str | None:
+        return (await portal.authenticate(issuer.bearer(**({"auth_time": at} | claims)))).session
+
+    first = await session()
+    assert await session(jti="another-token", acr="aal1", exp=int(time.time()) + 900) == first
+    assert await session(auth_time=at + 0.7) == first, "the same second"
+    assert len({first, await session(auth_time=at + 1), await session(sub="sub-18"), await session(auth_time=at - 1)}) == 4
 
 
 async def test_no_error_repeats_the_token(issuer: Issuer) -> None:

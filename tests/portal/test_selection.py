@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from connectors import Address, Identifier
 from connectors.standard import ALWAYS
 from portal.api.documents import (
+    BY_VARIABLE,
     MOST_ALIASES,
     MOST_DEPTH,
     MOST_DIRECTIVES,
@@ -22,9 +25,11 @@ from portal.api.documents import (
     Documents,
 )
 from portal.api.selection import question, select, subject
+from portal.api.writing import change
+from portal.changes import Change, Closing, NotShared, Said
 from portal.errors import RequestError
 from portal.facts import own_fields
-from portal.model import Question
+from portal.model import BreakGlass, Question, Responsibility, Understanding
 from tests.portal.entrance import JO, schema, standard
 
 HEAD = "query Q($s: SubjectInput!) "
@@ -248,6 +253,32 @@ def test_a_purpose_may_come_either_way_and_has_an_end() -> None:
     assert refused(text, {"s": JO, "p": "x" * 65}).id == "CV422"
 
 
+ASKING = """query Q($s: SubjectInput!, $r: String, $b: BreakGlassInput, $d: Boolean, $i: FamilyInformed) {
+  child(subject: $s, purpose: "p", reason: $r, breakGlass: $b, declared: $d, informed: $i) { asOf } }"""
+
+
+def test_a_question_says_what_the_asker_says_of_themselves_and_of_the_family() -> None:
+    plain, full = of(ASKING, {"s": JO}), of(ASKING, {"s": JO, "r": "I am her social worker.", "d": True, "i": "NOT_YET"})
+    assert (plain.declared, plain.informed, plain.break_glass) == (False, None, None)
+    assert (full.declared, full.informed) == (True, "NOT_YET")
+
+
+def test_breaking_the_glass_is_taken_as_typed_without_blanks() -> None:
+    """Whether it may be broken, blank words and all, is decided where the glass is."""
+    typed = {"reason": " immediate-danger ", "words": " He said\nthat he is coming. "}
+    assert of(ASKING, {"s": JO, "b": typed}).break_glass == BreakGlass("immediate-danger", "He said\nthat he is coming.")
+    assert of(ASKING, {"s": JO, "b": {"reason": "", "words": " "}}).break_glass == BreakGlass("", "")
+    assert refused(ASKING, {"s": JO, "b": typed | {"words": "x" * 2001}}).path == ("breakGlass", "words")
+    assert refused(ASKING, {"s": JO, "b": typed | {"reason": "x" * 65}}).id == "CV422"
+
+
+@pytest.mark.parametrize("reason", [None, "", " \n "])
+def test_whoever_declares_that_they_work_with_a_child_has_to_say_how(reason: str | None) -> None:
+    error = refused(ASKING, {"s": JO, "r": reason, "d": True})
+    assert (error.id, error.refused, error.path) == ("CV431", True, ("child", "reason"))
+    assert not of(ASKING, {"s": JO, "r": reason, "d": False}).declared
+
+
 NAMES = st.sampled_from([*JO, "givenName", "addresses", "x", "value", "system"])
 TYPED = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=20),
@@ -266,6 +297,152 @@ def test_whatever_is_typed_is_refused_in_our_words_or_makes_a_question(typed: An
     else:
         seen = "asked"
     assert seen in {"asked", "CV418", "CV420", "CV421", "CV422"}
+
+
+# What is written down
+
+HEARD = """mutation M($s: SubjectInput!, $c: Int, $p: Party!, $st: %sState!, $on: Date!, $e: String!, $u: UnderstandingInput,
+  $r: ResponsibilityInput, $w: String) { record%s(subject: $s, agreement: "ISA-07", clause: $c, party: $p, state: $st, on: $on, evidence: $e,
+  understanding: $u, responsibility: $r, words: $w) { id } }"""
+CONSENT, OBJECTION = HEARD % ("Consent", "Consent"), HEARD % ("Objection", "Objection")
+NOT_SHARED = """mutation M($s: SubjectInput!, $to: ID!, $kinds: [String!]!, $w: String!) {
+  recordNotShared(subject: $s, to: $to, kinds: $kinds, words: $w) { id } }"""
+CLOSE = """mutation M($o: ReviewOutcome!, $w: String!) { closeReview(review: "17", outcome: $o, words: $w) { id } }"""
+GIVEN = {"s": JO, "p": "MOTHER", "st": "GIVEN", "on": "2026-11-20", "e": " form 12 "}
+
+
+def written(text: str, variables: dict[str, Any]) -> Change:
+    document = Documents(schema()).read(text)
+    return change(schema(), select(schema(), document, None, variables), ("hillview-mis",))
+
+
+def not_written(text: str, variables: dict[str, Any]) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        written(text, variables)
+    return caught.value
+
+
+def test_what_somebody_said_is_taken_as_typed() -> None:
+    more = {
+        "c": 3,
+        "u": {"understands": False, "on": "2026-11-01", "by": " Paediatrician "},
+        "r": {"restsOn": "Birth certificate", "on": "2026-11-19"},
+        "w": "By phone,\nthen in writing.",
+    }
+    assert written(CONSENT, GIVEN | more) == Said(
+        subject=subject(JO, ()),
+        what="consent",
+        state="given",
+        agreement="ISA-07",
+        clause=3,
+        party="MOTHER",
+        on=date(2026, 11, 20),
+        evidence="form 12",
+        understanding=Understanding(understands=False, on=date(2026, 11, 1), by="Paediatrician"),
+        responsibility=Responsibility(rests_on="Birth certificate", on=date(2026, 11, 19)),
+        words="By phone,\nthen in writing.",
+    )
+    bare = written(OBJECTION, GIVEN | {"st": "WITHDRAWN", "w": " "})
+    assert isinstance(bare, Said)
+    assert (bare.what, bare.state, bare.clause, bare.understanding, bare.responsibility, bare.words) == (
+        "objection", "withdrawn", None, None, None, None,
+    )  # fmt: skip
+
+
+def test_a_decision_not_to_share_and_a_review_closed_are_taken_as_typed() -> None:
+    typed = {"s": JO, "to": "northshire-police", "kinds": ["ChildPlan", "Flag", "ChildPlan"], "w": " He would come. "}
+    expected = NotShared(subject=subject(JO, ()), to="northshire-police", kinds=("ChildPlan", "Flag"), words="He would come.")
+    assert written(NOT_SHARED, typed) == expected
+    assert written(CLOSE, {"o": "UNCLEAR", "w": "Ask again."}) == Closing(review="17", outcome="UNCLEAR", words="Ask again.")
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "id", "path"),
+    [
+        (CONSENT, GIVEN | {"e": " "}, "CV440", ("evidence",)),
+        (CONSENT, GIVEN | {"e": "Zyx" * 70}, "CV422", ("evidence",)),
+        (CONSENT, GIVEN | {"u": {"understands": True, "on": "2026-11-01", "by": ""}}, "CV440", ("understanding", "by")),
+        (CONSENT, GIVEN | {"r": {"restsOn": " ", "on": "2026-11-01"}}, "CV440", ("responsibility", "restsOn")),
+        (CONSENT, GIVEN | {"w": "bell\x07Zyx"}, "CV422", ("words",)),
+        (CONSENT, GIVEN | {"s": {"givenName": "Zyx"}}, "CV420", ("subject",)),
+        (CONSENT, GIVEN | {"s": JO | {"identifiers": [{"system": "Zyx", "value": "1"}]}}, "CV421", ("subject", "identifiers", 0, "system")),
+        (CONSENT, GIVEN | {"on": "Zyx"}, "CV418", ("on",)),
+        (CONSENT, GIVEN | {"st": "Zyx"}, "CV418", ("variables", 3)),
+        (CONSENT, GIVEN | {"p": "Zyx"}, "CV418", ("variables", 2)),
+        (NOT_SHARED, {"s": JO, "to": "Zyx" * 30, "kinds": ["Flag"], "w": "x"}, "CV422", ("to",)),
+        (NOT_SHARED, {"s": JO, "to": " ", "kinds": ["Flag"], "w": "x"}, "CV440", ("to",)),
+        (NOT_SHARED, {"s": JO, "to": "x", "kinds": ["Flag", ""], "w": "x"}, "CV440", ("kinds", 1)),
+        (NOT_SHARED, {"s": JO, "to": "x", "kinds": ["Flag"] * 9, "w": "x"}, "CV422", ("kinds",)),
+        (NOT_SHARED, {"s": JO, "to": "x", "kinds": ["Flag"], "w": " "}, "CV440", ("words",)),
+        (CLOSE, {"o": "UNCLEAR", "w": ""}, "CV440", ("words",)),
+    ],
+)
+def test_what_cannot_be_written_down_is_refused_by_path_and_never_by_value(
+    text: str, variables: dict[str, Any], id: str, path: tuple[str | int, ...]
+) -> None:
+    error = not_written(text, variables)
+    assert (error.id, error.path) == (id, path)
+    assert "Zyx" not in f"{error.message} {error.hint}"
+
+
+TWICE = """mutation M($s: SubjectInput!, $to: ID!, $kinds: [String!]!, $w: String!) {
+  a: recordNotShared(subject: $s, to: $to, kinds: $kinds, words: $w) { id }
+  b: recordNotShared(subject: $s, to: $to, kinds: $kinds, words: $w) %s { id } }"""
+ONCE = {"s": JO, "to": "northshire-police", "kinds": ["Flag"], "w": "x"}
+
+
+def test_one_operation_writes_down_one_thing() -> None:
+    error = not_written(TWICE % "", ONCE)
+    assert (error.id, error.refused) == ("CV412", True)
+    assert written(TWICE % "@skip(if: true)", ONCE) == written(NOT_SHARED, ONCE)
+
+
+def test_a_mutation_that_writes_nothing_down_needs_nothing() -> None:
+    document = Documents(schema()).read("mutation { __typename }")
+    selected = select(schema(), document, None, {})
+    assert (selected.change, selected.child, selected.reviews) == ((), (), False)
+
+
+def test_a_document_may_hold_queries_and_mutations_and_one_is_run() -> None:
+    both = NOT_SHARED.replace("mutation M", "mutation Write") + " query Read { reviews { id } }"
+    document = Documents(schema()).read(both)
+    assert select(schema(), document, "Read", {}).reviews
+    assert select(schema(), document, "Write", ONCE).change
+    assert not_written(both, ONCE).id == "CV417"
+
+
+CALLS = {
+    "recordConsent": 'recordConsent(subject: $s, agreement: "A", party: $p, state: $cs, on: $on, evidence: $e, understanding: $u, '
+    "responsibility: $r, words: $w)",
+    "recordObjection": 'recordObjection(subject: $s, agreement: "A", party: $p, state: $os, on: $on, evidence: $e, understanding: $u, '
+    "responsibility: $r, words: $w)",
+    "recordNotShared": "recordNotShared(subject: $s, to: $to, kinds: $k, words: $w)",
+    "closeReview": 'closeReview(review: "17", outcome: $o, words: $w)',
+}
+LITERALS = {
+    "subject": '{givenName: "Zyx"}', "party": "FATHER", "state": "WITHDRAWN", "on": '"2026-11-20"', "evidence": '"Zyx"',
+    "understanding": '{understands: true, on: "2026-11-20", by: "Zyx"}', "responsibility": '{restsOn: "Zyx", on: "2026-11-20"}',
+    "words": '"Zyx"', "to": '"Zyx"', "kinds": '["Zyx"]', "outcome": "UNCLEAR",
+}  # fmt: skip
+WITH_VARIABLES = "mutation M($s: SubjectInput!, $p: Party!, $cs: ConsentState!, $os: ObjectionState!, $on: Date!, $e: String!, " \
+    "$u: UnderstandingInput, $r: ResponsibilityInput, $w: String!, $to: ID!, $k: [String!]!, $o: ReviewOutcome!)"  # fmt: skip
+ARGUMENTS = [(field, argument) for field in CALLS for argument in sorted(BY_VARIABLE[field])]
+
+
+@pytest.mark.parametrize(("field", "argument"), ARGUMENTS)
+def test_nothing_that_may_tell_of_a_child_stands_in_a_mutation_itself(field: str, argument: str) -> None:
+    call = re.sub(rf"\b{argument}: \$\w+", f"{argument}: {LITERALS[argument]}", CALLS[field])
+    error = not_written(f"{WITH_VARIABLES} {{ {call} {{ id }} }}", {})
+    assert (error.id, error.path, error.refused) == ("CV413", (field, argument), True)
+    assert "Zyx" not in error.message
+
+
+def test_nor_as_the_default_of_a_variable_nor_in_another_operation_nor_in_a_fragment() -> None:
+    default = NOT_SHARED.replace("$w: String!", '$w: String! = "Zyx"')
+    elsewhere = "query Q { __typename } " + NOT_SHARED.replace("words: $w", 'words: "Zyx"').replace(", $w: String!", "")
+    fragment = 'mutation M { ...F } fragment F on Mutation { closeReview(review: "17", outcome: UNCLEAR, words: "Zyx") { id } }'
+    for text in (default, elsewhere, fragment):
+        assert not_written(text, ONCE).id == "CV413"
 
 
 # Documents
@@ -341,8 +518,7 @@ def test_variables_that_say_nothing_of_a_child_may_have_defaults() -> None:
     assert of(text, {"s": JO}).purpose == "early-help"
 
 
-def test_a_mutation_or_subscription_is_not_taken() -> None:
-    assert refused("mutation { x }").id in {"CV411", "CV417"}
+def test_a_subscription_is_not_taken() -> None:
     assert refused("subscription { x }").id in {"CV411", "CV417"}
 
 

@@ -28,7 +28,6 @@ from portal.clauses import IN_FORCE, Asker, brings, failures_of, fits, given_by,
 from portal.model import Circumstances, Decision, Found, Plan, Practitioner, Ruling, Voucher
 
 #: What any clause is nearer than: how much fails in it, whether more than that the glass is not broken, and its order.
-_FARTHEST = (99, True, ("", 0))
 _PHONE = "To keep a child safe you can still phone and ask."
 
 #: Why something is not shown, in words for the practitioner. The same for every child.
@@ -120,10 +119,18 @@ def rule(source: str, kind: str, wanted: frozenset[str], asker: Asker, rules: Ru
         return _denied(source, kind, reason, nearest), (nearest,) if nearest else ()
     refused = frozenset[str]().union(*(term.fields for term in refusals))
     ranked = _ranked(fitting, wanted, refused, asker)
-    for term in ranked:
+    for at, term in enumerate(ranked):
         if lacking(term, asker, rules) is None:
-            return _permitted(term, wanted, given_by(term, asker) - refused, asker, rules), (term, *refusals)
+            ruling = _permitted(term, wanted, given_by(term, asker) - refused, asker, rules)
+            return _at_most(ruling, ranked[:at]), (term, *refusals)
     return _stands_against(ranked[0], given_by(ranked[0], asker) - refused, asker, rules), (ranked[0], *refusals)
+
+
+def _at_most(ruling: Ruling, fell: list[Term]) -> Ruling:
+    """The ruling, of no record more sensitive than under the clauses that this child stands against: no withdrawal may open one."""
+    ceiling = min((ruling.ceiling, *(term.ceiling for term in fell)))
+    existence = min((ruling.existence, *(term.existence for term in fell)))
+    return msgspec.structs.replace(ruling, ceiling=ceiling, existence=existence) if fell else ruling
 
 
 def _ranked(fitting: list[Term], wanted: frozenset[str], refused: frozenset[str], asker: Asker) -> list[Term]:
@@ -180,19 +187,21 @@ def _denied(source: str, kind: str, reason: str, nearest: Term | None) -> Ruling
 
 
 def closest(terms: Iterable[Iterable[Term]], asker: Asker) -> tuple[str, Term | None]:
-    """The clause in which fewest things fail, and the weightiest thing that fails in it.
+    """The clause that comes nearest, and the weightiest thing that fails in it. ``terms`` come as ``RuleSet.permissions`` gives them.
 
-    Of equals the one that breaking the glass would open, for whoever must keep a child safe now; then the lowest. ``terms`` come as
-    ``RuleSet.permissions`` gives them.
+    Nearest are those in which fewest of agency, role and purpose are another's; of these that which breaking the glass would open, for
+    whoever must keep a child safe now; then that in which fewest other things fail; then the lowest.
     """
-    reason, nearest, distance = "no-clause", None, _FARTHEST
-    for apart, term in ((apart, term) for apart, equals in enumerate(terms) for term in equals):
-        if distance <= (apart, apart > 0, term.order):
-            break  # at least so much fails in each that follows
+    apart, equals = next(((apart, found) for apart, each in enumerate(terms) if (found := tuple(each))), (0, ()))
+    nearest: tuple[tuple[bool, int, tuple[str, int]], list[str], Term] | None = None
+    for term in equals:
         failures = failures_of(term, asker)
-        if (found := (len(failures), failures != ["break-glass"], term.order)) < distance:
-            reason, nearest, distance = failures[0] if failures else "no-clause", term, found
-    return reason, nearest
+        distance = (apart > 0 or "break-glass" not in failures, len(failures), term.order)
+        if nearest is None or distance < nearest[0]:
+            nearest = distance, failures, term
+        if apart and len(failures) == apart:
+            break  # in each that follows at least so much fails
+    return (nearest[1][0] if nearest and nearest[1] else "no-clause"), nearest[2] if nearest else None
 
 
 def _not_asked(ruling: Ruling, plan: Plan, day: date) -> Ruling:

@@ -20,7 +20,7 @@ from connectors import Identifier, Person
 from connectors.errors import ConfigurationError, Mistake
 from portal.accesslog import AccessLog, LogUnavailable
 from portal.accesslog.pseudonyms import demographics, identifiers_of
-from portal.agreements import Agreements, as_day, load_agreements, refuse_gone, refuse_older
+from portal.agreements import Agreements, as_day, load_agreements, refuse_gone, refuse_older, refuse_unsigned
 from portal.agreements.remembered import Remembered, key_hash, refuse_other_keys, remembered
 from portal.agreements.rules import RuleSet
 from portal.agreements.suspension import Suspension, facts
@@ -72,13 +72,14 @@ class Rulebook:
     ) -> Rulebook:  # fmt: skip
         """Put the agreements read from ``folder`` in force. ``keys`` are each agency's first key id, and the file they stand in.
 
-        Raises ConfigurationError (CV218, CV220, CV241, CV242) when what the access log remembers speaks against it; LogUnavailable.
+        Raises ConfigurationError (CV218, CV220, CV241, CV242, CV245) when what the access log remembers speaks against it; LogUnavailable.
         """
         memory = remembered(await log.changes())
         named, (first, file) = agreements.vocabulary.agencies, keys
         refuse_other_keys(named, first, memory.keys, file)
         refuse_older(agreements, memory.loaded)
         refuse_gone(agreements, memory.loaded, folder)
+        refuse_unsigned(agreements, memory.signed)
         book = cls(folder, agreements, memory, log, registry, alerts, clock)
         for agency, known in named.items():
             for id in sorted(known.keys() - {name for owner, name in memory.keys if owner == agency}):
@@ -132,6 +133,7 @@ class Rulebook:
             fresh = await asyncio.to_thread(load_agreements, self._folder, self.agreements.vocabulary, self.agreements)
             refuse_older(fresh, self._memory.loaded)
             refuse_gone(fresh, self._memory.loaded, self._folder)
+            refuse_unsigned(fresh, self._memory.signed)
         except ConfigurationError as error:
             await self._refuse(tuple(error.mistakes))
         else:
@@ -163,11 +165,13 @@ class Rulebook:
     async def _accept(self, fresh: Agreements, *, everything: bool = False) -> None:
         """Put agreements in force, once the log has them."""
         await self._remember(fresh.seen)
-        known = {each.key: each.hash for each in self.agreements.all}
-        for each in fresh.all:
-            if everything or known.get(each.key) != each.hash:
-                await self._log.change("agreement-loaded", each.id, each.version, each.hash)
+        known = {entry.agreement.key: (entry.agreement.hash, entry.unsigned) for entry in self.agreements.entries}
+        for entry in fresh.entries:
+            each = entry.agreement
+            if everything or known.get(each.key) != (each.hash, entry.unsigned):
+                await self._log.change("agreement-loaded", each.id, each.version, each.hash, more={"signed": not entry.unsigned})
                 self._memory.loaded.setdefault(each.id, set()).add(each.version)
+                self._memory.signed.update([] if entry.unsigned else [each.id])
         self._put(msgspec.structs.replace(fresh, seen=tuple(self._memory.suspensions)))
         if self.refused:
             log.info("agreements can be read again")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import product
 from typing import TypeAlias, cast
 
@@ -207,7 +208,13 @@ def conditions_hash(clause: Clause) -> str:
 
 def grants_hash(lines: Iterable[str]) -> str:
     """SHA-256, in hex, of the sorted lines, each followed by LF."""
-    return hashlib.sha256("\n".join((*sorted(lines), "")).encode()).hexdigest()
+    return _hash(tuple(sorted(lines)))
+
+
+@lru_cache(maxsize=16)
+def _hash(lines: tuple[str, ...]) -> str:
+    """Kept for a moment: every partner of an agreement signs the same lines."""
+    return hashlib.sha256("\n".join((*lines, "")).encode()).hexdigest()
 
 
 def signed_bytes(federation: str, agreement: Agreement, lines: Iterable[str], role: str) -> bytes:

@@ -178,6 +178,26 @@ def refuse_gone(agreements: Agreements, loaded: Iterable[str], folder: Path) -> 
         raise ConfigurationError(mistakes)
 
 
+def refuse_unsigned(agreements: Agreements, signed: Collection[str]) -> None:
+    """Refuse that a signature is taken away, or a text put in the place of one that all had signed: with it would go what it refuses.
+
+    ``signed`` are the ids of agreements that every partner had signed when they were in use. Raises ConfigurationError (CV245).
+    """
+    mistakes = [
+        Mistake(
+            id="CV245",
+            message=f"{entry.agreement.key} is not signed by {', '.join(entry.unsigned)}, though all had signed it, or one before it.",
+            file=entry.agreement.file,
+            line=entry.agreement.line,
+            hint="Put back what all have signed. Let a new text be signed in a copy of the folder, and bring both files over together.",
+        )
+        for entry in agreements.entries
+        if entry.unsigned and entry.agreement.id in signed
+    ]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+
+
 def _superseding(entries: Iterable[Entry]) -> Iterable[Mistake]:
     """An agreement can stand in the place of another only if everybody who signed the other is among its partners."""
     there = {entry.agreement.key: entry.agreement for entry in entries}

@@ -16,9 +16,13 @@ from portal.agreements.suspension import Suspension, from_facts
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """``loaded`` maps agreement id to the versions that were in use, ``keys`` agency and key id to the hash of the key."""
+    """``loaded`` maps agreement id to the versions that were in use, ``keys`` agency and key id to the hash of the key.
+
+    ``signed`` are the agreements that every partner had signed when they were loaded.
+    """
 
     loaded: dict[str, set[str]]
+    signed: set[str]
     keys: dict[tuple[str, str], str]
     suspensions: frozenset[Suspension]
 
@@ -26,16 +30,18 @@ class Remembered(msgspec.Struct, frozen=True):
 def remembered(changes: Iterable[Mapping[str, Any]]) -> Remembered:
     """What the change events of an access log say, oldest first."""
     loaded: dict[str, set[str]] = {}
+    signed: set[str] = set()
     keys: dict[tuple[str, str], str] = {}
     suspensions: set[Suspension] = set()
     for event in changes:
         if event["what"] == "agreement-loaded":
             loaded.setdefault(event["id"], set()).add(event["version"])
+            signed |= {event["id"]} if event.get("signed") else set()
         elif event["what"] == "key":
             keys[event["id"], event["version"]] = event["hash"]
         elif event["what"] in ("suspended", "lifted"):
             suspensions.add(from_facts(event))
-    return Remembered(loaded, keys, frozenset(suspensions))
+    return Remembered(loaded, signed, keys, frozenset(suspensions))
 
 
 def key_hash(key: str) -> str:

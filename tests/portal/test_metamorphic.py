@@ -87,14 +87,21 @@ def more(before: Decision, after: Decision) -> list[tuple[Ruling, Ruling]]:
     return [(old, new) for old, new in pairs if new.permitted > old.permitted or len(new.fields) > len(old.fields)]
 
 
+def more_sensitive(before: Decision, after: Decision) -> list[tuple[Ruling, Ruling]]:
+    """Where records of a higher tier are shown after than before."""
+    pairs = zip(before.rulings, after.rulings, strict=True)
+    return [(old, new) for old, new in pairs if new.permitted and (new.ceiling, new.existence) > (old.ceiling, old.existence)]
+
+
 def ungiven(asking: Asking, decision: Decision, lines: dict[str, frozenset[str]]) -> list[Ruling]:
     """What is shown though the clause cited has no signed line that gives it."""
     plan, who = asking.plan, asking.who
     wrong = []
     for ruling in (each for each in decision.rulings if each.permitted):
         signed = [line.split("\t") for line in lines[str(ruling.clause).split(" §")[0]]]
-        head = (ruling.source, who.agency, plan.purpose, ruling.kind, ruling.ceiling, ruling.existence)
-        due = {line[5] for line in signed if (line[0], line[1], line[3], line[4], line[6], line[7]) == head and line[2] in who.roles}
+        head = (ruling.source, who.agency, plan.purpose, ruling.kind)
+        mine = [line for line in signed if (line[0], line[1], line[3], line[4]) == head and line[2] in who.roles]
+        due = {line[5] for line in mine if line[6] >= ruling.ceiling and line[7] >= ruling.existence}
         if not due or not ruling.fields <= due & plan.wanted(ruling.source, ruling.kind):
             wrong.append(ruling)
     return wrong
@@ -275,6 +282,8 @@ LESS_KNOWN = (
     withdraw, object_, lose_a_voucher, let_the_glass_time_out, know_less_of_the_age, lose_the_registry, say_less_of_oneself, come_from_elsewhere,
 )  # fmt: skip
 
+OF_THE_CHILD = (withdraw, object_, lose_a_voucher, know_less_of_the_age, lose_the_registry)
+
 
 def _but(asking: Asking, **changed: object) -> Asking:
     return asking._replace(known=msgspec.structs.replace(asking.known, **changed))
@@ -289,7 +298,10 @@ def test_a_child_and_an_asker_of_whom_less_holds_are_never_shown_more(
     with world(seed) as (chance, pages, write):
         rules = write(pages).rules
         for asking in askings(chance, rules, 40):
-            assert not more(decided(asking, rules), decided(change(chance, asking, rules), rules))
+            before, after = decided(asking, rules), decided(change(chance, asking, rules), rules)
+            assert not more(before, after)
+            # Where the change is the child's, the clause that takes over opens no record more sensitive than the one that fell.
+            assert change not in OF_THE_CHILD or not more_sensitive(before, after)
 
 
 # One decision after the other
@@ -383,19 +395,23 @@ def _renumbered(entry: Entry, moved: dict[tuple[str, int], int], before: RuleSet
 
 # What is kept, and what is looked at first, changes nothing
 
+#: What makes a clause another's.
+AGAINST = frozenset({"no-clause", "role", "purpose"})
+
 
 @few
 @given(seed=SEEDS)
-def test_the_nearest_clause_is_the_one_in_which_fewest_things_fail_of_all_there_are(seed: int) -> None:
+def test_the_nearest_clause_is_the_nearest_of_all_there_are(seed: int) -> None:
     with world(seed) as (chance, pages, write):
         rules = write(pages).rules
         for plan, who, now, known in askings(chance, rules, 30):
             asker = person(plan.question, who, plan.purpose, now, known)
             for ask in plan.asks:
                 failing = [(failures_of(term, asker), term) for term in rules.about(ask.source, ask.kind) if not term.refuses]
-                failures, nearest = min(
-                    failing, key=lambda pair: (len(pair[0]), pair[0] != ["break-glass"], pair[1].order), default=([], None)
-                )
+                apart = min((len(AGAINST & set(failures)) for failures, _ in failing), default=0)
+                equals = [(failures, term) for failures, term in failing if len(AGAINST & set(failures)) == apart]
+                glass = [(failures, term) for failures, term in equals if "break-glass" in failures and not apart]
+                failures, nearest = min(glass or equals, key=lambda pair: (len(pair[0]), pair[1].order), default=([], None))
                 found = closest(rules.permissions(ask.source, ask.kind, asker.agency, asker.roles, asker.purpose), asker)
                 assert found == (failures[0] if failures else "no-clause", nearest)
 

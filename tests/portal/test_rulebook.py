@@ -145,6 +145,8 @@ async def test_the_portal_looks_by_itself(tmp_path: Path) -> None:
         pytest.param(lambda path: path.write_text(path.read_text().replace("summary", "summaries")), id="an-unknown-field"),
         pytest.param(lambda path: path.write_text(path.read_text().replace("T3", "T4")), id="a-raised-ceiling-nobody-signed"),
         pytest.param(lambda path: path.unlink(), id="taken-away"),
+        pytest.param(lambda path: path.with_name("isa-07.signed.toml").unlink(), id="its-signatures-taken-away"),
+        pytest.param(lambda path: write(path.parent, page(version='"4"')), id="a-new-text-nobody-has-signed"),
         pytest.param(lambda path: write(path.parent, page(id='"ISA-08"') + "x", "isa-08"), id="a-bad-neighbour"),
         pytest.param(lambda path: signed_page(path.parent, page(version='"2"')), id="an-older-version"),
     ],
@@ -263,6 +265,21 @@ async def test_an_older_version_or_one_gone_stops_the_start(tmp_path: Path) -> N
     path.unlink()
     path.with_name("isa-07.signed.toml").unlink()
     with pytest.raises(ConfigurationError, match="CV220"):
+        async with opened(folder, state):
+            pass
+
+
+async def test_a_signature_taken_away_stops_the_start_and_lifts_no_refusal(tmp_path: Path) -> None:
+    folder, state = tmp_path / "agreements", tmp_path / "state"
+    refusal = clause(1, effect='"deny"', basis=None, when=None, kinds='{ WellbeingConcern = { fields = "all" } }')
+    signed_page(folder, page())
+    path = signed_page(folder, page(refusal, id='"ISA-08"'), "isa-08")
+    async with opened(folder, state) as book:
+        assert refused(book) == "denied-by"
+        path.with_name("isa-08.signed.toml").unlink()
+        await book.refresh()
+        assert refused(book) == "denied-by"
+    with pytest.raises(ConfigurationError, match="CV245"):
         async with opened(folder, state):
             pass
 

@@ -54,7 +54,7 @@ def read(path: Path, id: str) -> Document:
 
 
 def parse(text: str, file: str, id: str, first: int = 1) -> Document:
-    """Parse TOML text. Raises ConfigurationError (``id``) with the line."""
+    """Parse TOML text. Raises ConfigurationError (``id``) with the line, or the text's first where the reader itself gives up."""
     try:
         return Document(tomllib.loads(text), text, file, first)
     except tomllib.TOMLDecodeError as error:
@@ -62,6 +62,9 @@ def parse(text: str, file: str, id: str, first: int = 1) -> Document:
         line = first - 1 + (int(found.group(1)) if found else len(text.splitlines()))
         message = f"is not TOML: {_AT_LINE.sub('', str(error)).strip()}."
         raise ConfigurationError([Mistake(id=id, message=message, file=file, line=line)]) from None
+    except (ValueError, OverflowError, RecursionError):
+        message = "is not TOML that can be read: a number is too long, or something stands too deep inside something else."
+        raise ConfigurationError([Mistake(id=id, message=message, file=file, line=first)]) from None
 
 
 def collect(type_: type[_T], document: Document, id: str, at: tuple[str, ...] = ()) -> tuple[_T | None, list[Mistake]]:

@@ -74,6 +74,7 @@ class Source:
         self.kinds = tuple(sorted(declared.connector.provided()))
         self.vouches = declared.connector.vouches is True
         self._out: dict[str, datetime] = {}
+        self._out_as: Literal["TIMED_OUT", "UNAVAILABLE"] = "UNAVAILABLE"
         self._opened, self._opening = False, asyncio.Lock()
         self._connector = declared.connector
         self._ours = type(declared.connector).__module__.partition(".")[0] == __package__
@@ -84,6 +85,11 @@ class Source:
     def out_since(self) -> datetime | None:
         """Since when it has not answered: to find, or to fetch one of its kinds; None when all that was last asked of it answered."""
         return min(self._out.values(), default=None)
+
+    @property
+    def out_as(self) -> Literal["TIMED_OUT", "UNAVAILABLE"] | None:
+        """How the last find went, if it brought no answer: no time was left, or it was out of reach."""
+        return self._out_as if "find" in self._out else None
 
     async def open(self) -> None:
         """Open the connector. A source that could not be opened is opened with the next question. Raises as ``find``."""
@@ -201,6 +207,8 @@ class Source:
             async with asyncio.timeout_at(deadline):
                 answer = await _twice(lambda: self._quietly(step, ask))
         except (Unavailable, TimeoutError) as error:
+            if step == "find":
+                self._out_as = "UNAVAILABLE" if isinstance(error, Unavailable) else "TIMED_OUT"
             if step not in self._out:
                 self._out[step] = datetime.now(UTC)
                 why = error.detail if isinstance(error, Unavailable) else "no answer within the deadline"

@@ -68,7 +68,7 @@ class Asking:
         wants = self._decision.wants_voucher
         self._vouchers = self._plan.vouchers if wants else frozenset()
         asked = {ruling.source for ruling in self._decision.permitted if ruling.relationship == "none"}
-        if not asked and not wants:
+        if not self._decision.open:
             return Found()
         self._begin_finds(asked | self._plan.guards | (self._vouchers - self._plan.unfindable))
         await asyncio.gather(self._spoken(self._plan.guards, self._shield_wait), self._spoken(self._vouchers, self._voucher_wait))
@@ -86,14 +86,17 @@ class Asking:
         if finds:
             await asyncio.wait(finds, timeout=wait)
 
-    def _vouched(self) -> tuple[frozenset[Voucher] | None, frozenset[Voucher]]:
-        """Who has vouched (None: nobody was to be asked), and who could have and has not spoken."""
+    def _vouched(self, hidden: bool) -> tuple[frozenset[Voucher] | None, frozenset[Voucher]]:
+        """Who has vouched (None: nobody was to be asked), and who could have and has not spoken.
+
+        For a hidden child nobody vouches, and only those are silent who would be for a child nobody knows.
+        """
         if not self._decision.wants_voucher:
             return None, frozenset()
         said = {source: self._finds[source].result() for source in self._vouchers if source in self._finds and _spoke(self._finds[source])}
         # Too many, or not sure who: it has not said no.
-        spoke = {source for source, finding in said.items() if finding.state in ("FOUND", "NOTHING_TO_SHOW")}
-        yes = frozenset(self._as_voucher(source) for source in spoke if said[source].vouched)
+        spoke = {source for source, finding in said.items() if hidden or finding.state in ("FOUND", "NOTHING_TO_SHOW")}
+        yes = frozenset(self._as_voucher(source) for source in spoke if said[source].vouched and not hidden)
         return yes, frozenset(self._as_voucher(source) for source in self._vouchers - spoke)
 
     def _as_voucher(self, source: str) -> Voucher:
@@ -112,7 +115,7 @@ class Asking:
         doubtful = not hidden and not all(finding.orders_known for finding in ended.values())
         unsure = not hidden and (self._was_unsure or not all(self._spoke_of_ours(source, ended) for source in guards))
         silent = self._was_silent or not self._plan.guards <= ended.keys() or crowded or doubtful
-        vouched, mute = self._vouched()
+        vouched, mute = self._vouched(hidden)
         persons = {source: finding.person for source, finding in ended.items() if finding.person is not None}
         return Found(shields=shields, silent=silent, veiled=veiled, unsure=unsure, persons=persons, vouched=vouched, mute=mute)
 
@@ -148,6 +151,7 @@ class Asking:
         for ruling in rulings:
             self._fetches[ruling.source, ruling.kind] = _begun(self._fetch(ruling, decision))
         await self._patiently()
+        await self._as_long_as_for_anybody(decision)
         return [self._outcome(ruling) for ruling in decision.rulings]
 
     def persons(self) -> dict[str, Person]:
@@ -192,6 +196,13 @@ class Asking:
         for patience, tasks in sorted(waiting.items(), key=lambda entry: entry[0]):
             left = self._start + patience + _GRACE - asyncio.get_running_loop().time()
             await asyncio.wait(tasks, timeout=max(0.0, left))
+
+    async def _as_long_as_for_anybody(self, decision: Decision) -> None:
+        """Wait for a source that hangs also where it is not asked for this child's sake: an answer in no time would tell."""
+        spared = {ruling.source for ruling in decision.rulings if ruling.rests_on_child} - self._finds.keys()
+        waits = [self._patience(source) for source in spared if self._sources[source].out_as == "TIMED_OUT"]
+        if waits:
+            await asyncio.sleep(max(0.0, self._start + max(waits) - asyncio.get_running_loop().time()))
 
     def _ask(self, source: str) -> Ask:
         who = self._practitioner
@@ -240,7 +251,7 @@ class Asking:
         """A no that rests on this child as it would be for a child nobody knows: a source that is silent is silent for both."""
         find = self._finds.get(source.id)
         if find is None:
-            return msgspec.structs.replace(said, state="UNAVAILABLE", since=source.out_since) if source.out_since else said
+            return msgspec.structs.replace(said, state=source.out_as, since=source.out_since) if source.out_as else said
         if not _spoke(find):
             return _failed(said, find, source, found=False)
         finding = find.result()

@@ -16,6 +16,7 @@ from portal.agreements import ages, speaking
 from portal.agreements.rules import RuleSet, Term, as_day
 from portal.model import Circumstances, Entry, Informed, OutcomeState, Practitioner, Question, Voucher
 
+_STRONGEST_FIRST: tuple[Voucher, ...] = ("other-agency", "own-agency")
 IN_FORCE = frozenset({"in-force", "review-due"})
 
 #: What comes with what is shown.
@@ -122,25 +123,43 @@ def lacking(term: Term, asker: Asker, rules: RuleSet) -> Lack | None:
     known, asked = asker.circumstances, term.conditions
     if known is None:
         return None
-    rests = asked.rests_on_registry
-    if rests and not known.readable:
+    if asked.rests_on_registry and not known.readable:
         return Lack("registry-silent", "NOT_ASKED")
-    entries = [each for each in known.recorded if each.agreement == term.agreement and each.clause in (None, term.number)] if rests else []
-    if asked.consent == "required" and not _consent(term, entries, asker, rules).startswith(speaking.GIVEN):
+    if asked.consent == "required" and not _consent(term, asker, rules).startswith(speaking.GIVEN):
         return Lack("consent", "CONSENT_NEEDED")
     unvouched = _unvouched(term, asker, known)
     if unvouched == "voucher-silent":
         return Lack(unvouched, "NOT_ASKED")
     if not _of_age(term, asker, known):
         return Lack("ages", "NOTHING_TO_SHOW")
-    if asked.objection == "counts" and speaking.objects(entries, known.births, asker.day, rules.jurisdiction):
+    if asked.objection == "counts" and speaking.objects(_about(term, known), known.births, asker.day, rules.jurisdiction):
         return Lack("objection", "NOTHING_TO_SHOW")
     return Lack(unvouched, "NOTHING_TO_SHOW") if unvouched else None
 
 
-def _consent(term: Term, entries: Iterable[Entry], asker: Asker, rules: RuleSet) -> str:
-    births = asker.circumstances.births if asker.circumstances else ()
-    return speaking.consent(entries, term.told, births, asker.day, rules.jurisdiction)
+def _consent(term: Term, asker: Asker, rules: RuleSet) -> str:
+    known = asker.circumstances or Circumstances()
+    return speaking.consent(_about(term, known), term.told, known.births, asker.day, rules.jurisdiction)
+
+
+def _about(term: Term, known: Circumstances) -> list[Entry]:
+    """The entries that bear on a clause.
+
+    What lets more be shown is about this agreement, and this clause of it or all. A no is not lost when clauses get other numbers, or
+    another agreement takes the place of this one: it is about the clause that says the same sentence; where none does, about all of them.
+    """
+    return [each for each in known.recorded if (_no_bears if speaking.restricts(each) else _yes_bears)(each, term)]
+
+
+def _yes_bears(entry: Entry, term: Term) -> bool:
+    return entry.agreement == term.agreement and entry.clause in (None, term.number)
+
+
+def _no_bears(entry: Entry, term: Term) -> bool:
+    if entry.agreement not in (term.agreement, *term.stands_for):
+        return False
+    told = entry.told or ""
+    return entry.clause is None or told == term.told.get(term.number) or told not in term.sentences
 
 
 def _of_age(term: Term, asker: Asker, known: Circumstances) -> bool:
@@ -151,28 +170,37 @@ def _of_age(term: Term, asker: Asker, known: Circumstances) -> bool:
 
 
 def _unvouched(term: Term, asker: Asker, known: Circumstances) -> str | None:
-    """Why nobody has vouched as the clause asks; None when somebody has, or when it is not yet known."""
-    weakest = term.conditions.relationship
-    if weakest == "none" or known.vouched is None:
+    """Why nobody has vouched as the clause asks; None when somebody has, or while nobody was looked for yet."""
+    if term.conditions.relationship == "none" or (known.vouched is None and known.unfound) or _voucher(term, asker) is not None:
         return None
-    takes: frozenset[Voucher] = frozenset({"other-agency"}) if weakest == "other-agency" else frozenset({"other-agency", "own-agency"})
-    declares = asker.declared and asker.reason
-    if known.vouched & takes or (weakest == "declared" and declares):
+    # Whoever may declare it is offered to.
+    silent = known.mute & _takes(term) or term.conditions.relationship == "declared"
+    return "voucher-silent" if silent else "relationship"
+
+
+def _voucher(term: Term, asker: Asker) -> Voucher | None:
+    """The strongest who vouches, of those whom the clause takes; the asker alone, with a reason, where one of these has not spoken."""
+    known, takes = asker.circumstances, _takes(term)
+    if known is None or term.conditions.relationship == "none":
         return None
-    if known.mute & takes or weakest == "declared":
-        return None if declares else "voucher-silent"
-    return "relationship"
+    strongest = next((each for each in _STRONGEST_FIRST if each in (known.vouched or ()) and each in takes), None)
+    may_declare = term.conditions.relationship == "declared" or bool(known.mute & takes)
+    declares = asker.declared and asker.reason and may_declare and not (known.vouched is None and known.unfound)
+    return strongest or ("declared" if declares else None)
+
+
+def _takes(term: Term) -> frozenset[Voucher]:
+    return frozenset({"other-agency"}) if term.conditions.relationship == "other-agency" else frozenset({"other-agency", "own-agency"})
 
 
 def brings(term: Term, given: frozenset[str], asker: Asker, rules: RuleSet) -> dict[str, Any]:
     """What a clause brings along, whoever the child is."""
     asked, glass = term.conditions, term.conditions.break_glass
-    entries = asker.circumstances.recorded if asker.circumstances else ()
-    mine = [each for each in entries if each.agreement == term.agreement and each.clause in (None, term.number)]
     return {
         "place": bool(given & term.places),
         "relationship": asked.relationship,
-        "consent": _consent(term, mine, asker, rules) if asked.consent == "required" and asker.circumstances else None,
+        "voucher": _voucher(term, asker),
+        "consent": _consent(term, asker, rules) if asked.consent == "required" and asker.circumstances else None,
         "since": ages.back(asker.day, asked.history) if asked.history else None,
         "handling": asked.handling is not None,
         "broken": glass is not None,

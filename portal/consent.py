@@ -8,28 +8,32 @@ elsewhere, from the entries it gives.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import combinations
 from typing import Any
 
 import msgspec
 from sqlalchemy import Boolean, Column, Date, Index, Integer, MetaData, Row, String, Table, Text, and_, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from connectors import Identifier
+from connectors import Identifier, Subject
 from connectors.errors import ConfigurationError, Mistake
 from portal.accesslog.events import moment, stamp
 from portal.accesslog.log import access_id
-from portal.accesslog.pseudonyms import DEMOGRAPHICS, OTHER, Lasting, identifiers_of
+from portal.accesslog.pseudonyms import DEMOGRAPHICS, Lasting, identifiers_of
 from portal.changes import NotShared, Said
 from portal.errors import PortalError, RequestError
 from portal.model import Entry, Practitioner, Responsibility, Understanding
+from portal.samechild import About, contradict, numbers, several_of_one_system, share_number
 from portal.sealing import Sealer
 from portal.storage import Database
 
 #: What stands in an entry for words that were sealed: who found, and what responsibility rests on.
 SEALED = "sealed"
 TABLES = MetaData()
+#: What lets more be shown than before; everything else can only take away.
+WIDENS = frozenset({("consent", "given"), ("objection", "withdrawn")})
 #: So many identifiers are looked for at once.
 _AT_ONCE = 500
 
@@ -78,19 +82,16 @@ _about = Table(
 )
 _mark = Table("registry_key", TABLES, Column("name", String(16), primary_key=True), Column("mark", String(64), nullable=False))
 
-#: Pseudonym -> system, of one child.
-_About = Mapping[str, str]
-
 
 class _Chain(msgspec.Struct, frozen=True):
     """The newest version of a chain, and whom it is about."""
 
     entry: Entry
-    about: _About
+    about: About
 
 
 class Registry:
-    """What was said about children. ``clock`` gives aware datetimes; without a ``sealer`` nothing can be recorded."""
+    """What was said about children. ``clock`` gives aware datetimes, the access log's; without a ``sealer`` nothing can be recorded."""
 
     def __init__(self, database: Database, lasting: Lasting, sealer: Sealer | None, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -118,41 +119,52 @@ class Registry:
     async def concerning(self, identifiers: Collection[Identifier]) -> tuple[Entry, ...]:
         """The newest version of every chain that may be about the child with these identifiers, oldest chain first.
 
-        A chain is another child's, and left out, when both have numbers of one system and none in common: twins, namesakes. Where one
-        number agrees and another does not, what refuses is given and what permits is not. Raises StorageUnavailable.
+        A chain is another child's, and left out, when both have numbers of one system and none in common: twins, namesakes. In doubt (one
+        number agrees and another does not; only the name does) what restricts is given and what widens is not (``WIDENS``): a consent,
+        or an objection withdrawn, needs a number in common, or a question without any, by a name that is one child's alone.
+        Raises StorageUnavailable.
         """
         asked = self._pseudonyms(identifiers)
         async with self._database.read() as connection:
             found = await _found(connection, asked)
-        return tuple(chain.entry for chain in found if _counts(chain, asked))
+        return tuple(chain.entry for chain in found if _counts(chain, asked, found))
 
-    async def record(self, said: Said, by: Practitioner, told: str | None) -> Entry:
+    async def record(
+        self, said: Said, by: Practitioner, told: str | None, first: Callable[[Entry], Awaitable[None]] | None = None
+    ) -> Entry:
         """Write down what a party said, as the next version of its chain; durable on return. ``told`` as in ``Entry``.
 
-        Raises RequestError: CV436 a withdrawal of what was never recorded, CV437 more than one child may be meant, CV438 too little to
-        find it again by; PortalError CV739 without a key to seal with; StorageUnavailable.
+        ``first`` is done before the entry is durable: where it raises, there is no entry. A withdrawal of what was never recorded is
+        written down too: it only takes away, and to refuse it would tell whether something was.
+        Raises RequestError: CV437 more than one child may be meant, CV438 too little to find it again by; PortalError CV739 without a key
+        to seal with; StorageUnavailable.
         """
-        sealer, about = self._sealing(), self._whom(identifiers_of(said.subject))
+        sealer, about = self._sealing(), self._whom(said.subject)
         async with self._database.begin() as connection:
             await self._database.alone(connection, _said)
-            found = [chain for chain in await _found(connection, about) if _alike(chain.entry, said)]
-            own = _own(found, said, about)
-            chain = own[0].entry.id if own else access_id(self._clock())
+            found = await _found(connection, about)
+            at = max([self._clock(), *(chain.entry.at for chain in found)])
+            own = _own([chain for chain in found if _alike(chain.entry, said)], about)
+            chain = own[0].entry.id if own else access_id(at)
             version = own[0].entry.version + 1 if own else 1
             sealed = sealer.seal(_words(said, f"{chain}@{version}"))
             row = {"chain": chain, "version": version, "told": told, "sealed": sealed, "joins": _names(own[1:])}
-            row |= _facts(said, _newest_finding(said, own)) | self._recorded(by)
+            row |= _facts(said, _newest_finding(said, own)) | _recorded(by, at)
             await connection.execute(insert(_said).values(row))
             await _join(connection, chain, own, about)
+            entry = _entry(row)
+            if first:
+                await first(entry)
         self.revision += 1
-        return _entry(row)
+        return entry
 
     async def record_not_shared(self, what: NotShared, by: Practitioner) -> str:
         """Write down a decision not to share; its id. Raises as ``record`` does."""
-        sealer, about = self._sealing(), self._whom(identifiers_of(what.subject))
-        id = access_id(self._clock())
+        sealer, about = self._sealing(), self._whom(what.subject)
+        at = self._clock()
+        id = access_id(at)
         sealed = sealer.seal(json.dumps({"of": id, "words": what.words}))
-        row = {"id": id, "to": what.to, "kinds": " ".join(what.kinds), "sealed": sealed} | self._recorded(by)
+        row = {"id": id, "to": what.to, "kinds": " ".join(what.kinds), "sealed": sealed} | _recorded(by, at)
         async with self._database.begin() as connection:
             await connection.execute(insert(_not_shared).values(row))
             await _join(connection, id, [], about)
@@ -164,82 +176,65 @@ class Registry:
             raise PortalError("CV739", "Nothing can be recorded: words about a child are only kept sealed.", 503, hint)
         return self._sealer
 
-    def _whom(self, identifiers: Iterable[Identifier]) -> _About:
-        about = self._pseudonyms(identifiers)
+    def _whom(self, subject: Subject) -> About:
+        if several_of_one_system(subject.identifiers, self._lasting):
+            hint = "Give one number of each system, and record it once for each child."
+            raise RequestError("CV437", "More than one child may be meant: there are two numbers of one system.", hint=hint)
+        about = self._pseudonyms(identifiers_of(subject))
         if not about:
             hint = "Give a number, or given name, family name and whole birth date."
             raise RequestError("CV438", "This is too little to find it again by.", hint=hint)
         return about
 
-    def _pseudonyms(self, identifiers: Iterable[Identifier]) -> _About:
+    def _pseudonyms(self, identifiers: Iterable[Identifier]) -> About:
         """Half a name is nobody's: twins share a family name and a birth date."""
         named = (self._lasting.of(each) for each in identifiers if each.system != DEMOGRAPHICS or all(each.value.split("\x1f")))
         return {pseudonym: system for system, pseudonym in named}
-
-    def _recorded(self, by: Practitioner) -> dict[str, Any]:
-        return {"recorded_at": stamp(self._clock()), "recorded_by": by.key, "agency": by.agency, "roles": " ".join(by.roles)}
 
 
 # Is it the same child?
 
 
-def _numbers(about: _About) -> dict[str, set[str]]:
-    """System -> pseudonyms of its numbers. Systems nobody declared stand under one name: their numbers cannot contradict each other."""
-    numbers: dict[str, set[str]] = {}
-    for pseudonym, system in about.items():
-        if system not in (DEMOGRAPHICS, OTHER):
-            numbers.setdefault(system, set()).add(pseudonym)
-    return numbers
+def _counts(chain: _Chain, asked: About, found: Iterable[_Chain]) -> bool:
+    """Whether a chain counts for who was asked about; ``found`` are all that the same identifiers led to.
+
+    What restricts counts unless it is surely another child's. What widens counts where it is surely this child's.
+    """
+    agrees, differs = share_number(chain.about, asked), contradict(chain.about, asked)
+    if (chain.entry.what, chain.entry.state) not in WIDENS:
+        return agrees or not differs
+    if numbers(asked):
+        return agrees and not differs
+    return not any(_apart(chain.about, other.about) for other in found)
 
 
-def _contradict(one: _About, other: _About) -> bool:
-    """Both have numbers of one system, and none in common: two children."""
-    ones, others = _numbers(one), _numbers(other)
-    return any(ones[system].isdisjoint(others[system]) for system in ones.keys() & others.keys())
+def _apart(one: About, other: About) -> bool:
+    """Whether they may be two children: both have numbers, which do not say that it is one."""
+    both = bool(numbers(one) and numbers(other))
+    return both and (contradict(one, other) or not share_number(one, other))
 
 
-def _agree(one: _About, other: _About) -> bool:
-    """They have a number in common, and not the name and birth date alone."""
-    return any(system != DEMOGRAPHICS and pseudonym in other for pseudonym, system in one.items())
-
-
-def _numbered(about: _About) -> bool:
-    return any(system != DEMOGRAPHICS for system in about.values())
-
-
-def _counts(chain: _Chain, asked: _About) -> bool:
-    if not _contradict(chain.about, asked):
-        return True
-    return _agree(chain.about, asked) and chain.entry.state != "given"
-
-
-def _own(found: Sequence[_Chain], said: Said, about: _About) -> list[_Chain]:
-    """The chains that what was said is a new version of, oldest first. Raises RequestError CV436, CV437.
+def _own(found: Iterable[_Chain], about: About) -> list[_Chain]:
+    """The chains that what was said is a new version of, oldest first. Raises RequestError CV437.
 
     A chain found by name and birth date alone is only written to when it, or who records, has no number: else it may be a namesake's.
-    It counts for this child when asked, and can be withdrawn from.
     """
-    may_be = [chain for chain in found if not _contradict(chain.about, about)]
-    same = [chain for chain in may_be if chain.entry.clause == said.clause]
-    own = [chain for chain in same if _agree(chain.about, about) or not (_numbered(about) and _numbered(chain.about))]
-    if not _numbered(about) and sum(_numbered(chain.about) for chain in own) > 1:
-        raise RequestError("CV437", "More than one child may be meant.", hint="Give one of the child's numbers too.")
-    if said.state == "withdrawn" and not may_be:
-        hint = "Record a refusal or an objection, if that is what was said; or give the number under which it was recorded."
-        raise RequestError("CV436", "There is nothing to withdraw: nothing of the kind was recorded about this child.", hint=hint)
+    own = [chain for chain in found if not _apart(chain.about, about)]
+    numbered = [chain.about for chain in own if numbers(chain.about)]
+    if (len(numbered) > 1 and not numbers(about)) or any(contradict(*pair) for pair in combinations(numbered, 2)):
+        raise RequestError("CV437", "More than one child may be meant.", hint="Give one of the child's numbers, and no other child's.")
     return own
 
 
 def _alike(entry: Entry, said: Said) -> bool:
-    """The same party's word on the same matter, or on a whole of which the other is a part."""
-    matter = (entry.what, entry.agreement, entry.party) == (said.what, said.agreement, said.party)
-    return matter and (entry.clause == said.clause or entry.clause is None or said.clause is None)
+    """The same party's word on the same matter."""
+    return (entry.what, entry.agreement, entry.clause, entry.party) == (said.what, said.agreement, said.clause, said.party)
 
 
 # Rows
 
 
-async def _found(connection: AsyncConnection, about: _About) -> list[_Chain]:
+async def _found(connection: AsyncConnection, about: About) -> list[_Chain]:
     """Every chain that any of the pseudonyms leads to, oldest first."""
     rows: list[Row[Any]] = []
     sought = sorted(about)
@@ -261,7 +256,7 @@ def _sought(pseudonyms: Sequence[str]) -> Any:
     return select(_said, _about.c.pseudonym, _about.c.system).select_from(joined).where(newest)
 
 
-async def _join(connection: AsyncConnection, chain: str, own: Sequence[_Chain], about: _About) -> None:
+async def _join(connection: AsyncConnection, chain: str, own: Sequence[_Chain], about: About) -> None:
     """Whom the chain is about grows by what was typed now, and takes over whom the chains joined to it were about."""
     known = own[0].about if own else {}
     for each in own[1:]:
@@ -270,6 +265,10 @@ async def _join(connection: AsyncConnection, chain: str, own: Sequence[_Chain], 
     new = [{"chain": chain, "pseudonym": each, "system": system} for each, system in about.items() if each not in known]
     if new:
         await connection.execute(insert(_about), new)
+
+
+def _recorded(by: Practitioner, at: datetime) -> dict[str, Any]:
+    return {"recorded_at": stamp(at), "recorded_by": by.key, "agency": by.agency, "roles": " ".join(by.roles)}
 
 
 def _newest_finding(said: Said, own: Iterable[_Chain]) -> Understanding | None:

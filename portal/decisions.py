@@ -25,7 +25,7 @@ from portal.agreements.grants import WHOLE
 from portal.agreements.rules import RuleSet, Term
 from portal.agreements.wording import day as in_words
 from portal.clauses import IN_FORCE, Asker, brings, failures_of, fits, given_by, lacking, names, person
-from portal.model import Circumstances, Decision, Found, Plan, Practitioner, Ruling, Voucher
+from portal.model import Circumstances, Decision, Found, Plan, Practitioner, Ruling
 
 #: What any clause is nearer than: how much fails in it, whether more than that the glass is not broken, and its order.
 _PHONE = "To keep a child safe you can still phone and ask."
@@ -71,7 +71,6 @@ def decide(plan: Plan, practitioner: Practitioner, rules: RuleSet, now: datetime
         place=any(ruling.place for ruling in rulings if _looks_open(ruling)),
         warnings=tuple(_overdue(term) for _, term in sorted(lean_on.items()) if term.state(asker.day) == "review-due"),
         duties=tuple(sorted({duty for ruling in rulings if _looks_open(ruling) for duty in ruling.duties})),
-        voucher=_voucher(rulings, asker),
     )
 
 
@@ -123,7 +122,13 @@ def rule(source: str, kind: str, wanted: frozenset[str], asker: Asker, rules: Ru
         if lacking(term, asker, rules) is None:
             ruling = _permitted(term, wanted, given_by(term, asker) - refused, asker, rules)
             return _at_most(ruling, ranked[:at]), (term, *refusals)
-    return _stands_against(ranked[0], given_by(ranked[0], asker) - refused, asker, rules), (ranked[0], *refusals)
+    against = _shown_against(ranked, asker, rules)
+    return _stands_against(against, given_by(against, asker) - refused, asker, rules), (against, *refusals)
+
+
+def _shown_against(ranked: list[Term], asker: Asker, rules: RuleSet) -> Term:
+    """The clause by which a child nobody knows would be asked about: the first that only this child stands against; if none, the first."""
+    return next((term for term in ranked if (lack := lacking(term, asker, rules)) and lack.state == "NOTHING_TO_SHOW"), ranked[0])
 
 
 def _at_most(ruling: Ruling, fell: list[Term]) -> Ruling:
@@ -153,15 +158,6 @@ def refusals_of(source: str, kind: str, asker: Asker, rules: RuleSet) -> tuple[T
 
 def _total(refusals: Iterable[Term]) -> Term | None:
     return next((term for term in refusals if WHOLE in term.fields), None)
-
-
-def _voucher(rulings: Iterable[Ruling], asker: Asker) -> Voucher | None:
-    """The strongest that what is permitted rests on; None where nothing rests on one, or none was asked yet."""
-    known = asker.circumstances
-    if known is None or known.vouched is None or not any(each.permitted and each.relationship != "none" for each in rulings):
-        return None
-    order: tuple[Voucher, ...] = ("other-agency", "own-agency")
-    return next((each for each in order if each in known.vouched), "declared")
 
 
 def _permitted(term: Term, wanted: frozenset[str], given: frozenset[str], asker: Asker, rules: RuleSet) -> Ruling:
@@ -224,9 +220,15 @@ def _capped(first: Ruling, then: Ruling) -> Ruling:
         return first
     if not then.permitted:
         return then
+    if then.broken and not first.broken:
+        # Whose officers were told, and which reviews were opened, was settled before anybody was asked.
+        return msgspec.structs.replace(
+            first, permitted=False, fields=frozenset(), reason="changed", nearest=then.clause, clause=None, state="NOT_PERMITTED"
+        )
+    since = max(filter(None, (first.since, then.since)), default=None)
     return msgspec.structs.replace(
-        then, fields=first.fields & then.fields, place=first.place and then.place, floor=max(first.floor, then.floor),
-        ceiling=min(first.ceiling, then.ceiling), existence=min(first.existence, then.existence),
+        then, fields=first.fields & then.fields, place=first.place and then.place, floor=max(first.floor, then.floor), since=since,
+        ceiling=min(first.ceiling, then.ceiling), existence=min(first.existence, then.existence), handling=first.handling and then.handling,
     )  # fmt: skip
 
 
@@ -243,7 +245,10 @@ def _upheld(ruling: Ruling, asker: Asker, rules: RuleSet) -> Ruling:
     given = given_by(term, asker) - frozenset[str]().union(*(each.fields for each in refusals))
     if lacking(term, asker, rules):
         return _stands_against(term, given, asker, rules)
-    return ruling if _holds(ruling, _permitted(term, ruling.fields, given, asker, rules)) else _fallen(ruling, asker, rules)
+    today = _permitted(term, ruling.fields, given, asker, rules)
+    if not _holds(ruling, today):
+        return _fallen(ruling, asker, rules)
+    return msgspec.structs.replace(ruling, place=ruling.place and today.place)
 
 
 def _holds(ruling: Ruling, today: Ruling) -> bool:
@@ -265,9 +270,7 @@ def _again(decision: Decision, again: Decision, rulings: tuple[Ruling, ...]) -> 
     place = decision.place and any(ruling.place for ruling in rulings if _looks_open(ruling))
     duties = tuple(sorted({duty for ruling in rulings if _looks_open(ruling) for duty in ruling.duties}))
     agreements = dict(sorted({**decision.agreements, **again.agreements}.items()))
-    return msgspec.structs.replace(
-        decision, rulings=rulings, agreements=agreements, place=place, duties=duties, voucher=again.voucher, warnings=again.warnings
-    )
+    return msgspec.structs.replace(decision, rulings=rulings, agreements=agreements, place=place, duties=duties, warnings=again.warnings)
 
 
 def _without_place(ruling: Ruling, standard: Standard) -> Ruling:

@@ -45,6 +45,8 @@ from portal.vouching import Vouchings
 _TABLES = (consent.TABLES, breakglass.TABLES, alerting.TABLES, vouching.TABLES)
 #: So often, in seconds, it is looked for reviews that nobody has closed in time.
 _REVIEWS_EVERY = 60.0
+#: So many seconds counting may take.
+_COUNTING = 1.0
 #: So often at most a view is made anew because what it rests on has changed meanwhile.
 _LOOKS = 20
 log = structlog.get_logger("childview.gateway")
@@ -76,6 +78,11 @@ class Portal:
         return self.settings.agencies
 
     @property
+    def agency_of(self) -> Mapping[str, str]:
+        """The agency of each source."""
+        return {id: source.agency for id, source in self.sources.items()}
+
+    @property
     def purposes(self) -> Mapping[str, str]:
         return self.settings.purposes
 
@@ -88,7 +95,7 @@ async def answer(question: Question, practitioner: Practitioner, portal: Portal)
     """Answer one practitioner's question about one child.
 
     Raises LogUnavailable when who looks cannot be written down: then nobody has been asked, or nothing is released. Raises RequestError
-    (CV424-CV429) when the glass may not be broken, StorageUnavailable when that cannot be written down.
+    (CV424-CV430) when the glass may not be broken, StorageUnavailable when that cannot be written down.
     """
     plan = make_plan(question, portal.standard, portal.sources, portal.purposes, portal.settings.shield_sources)  # pure: who would answer
     breaking = await portal.glass.wanted(question, practitioner, portal.log.now())  # more than agreements ordinarily give
@@ -104,10 +111,12 @@ async def answer(question: Question, practitioner: Practitioner, portal: Portal)
         found = await asked.find()  # relationship first; find and match at every source; shields
         rules, known = await portal.rules.concerning(plan, practitioner, breaking, found)  # consents, objections by what was learnt
         decision = recheck(decision, plan, practitioner, rules, portal.log.now(), known)  # pure: what is left; nothing is added
-        await _note_vouching(decision, found, practitioner, access, portal)
+        await portal.alerts.add(of_declaring(decision, practitioner, portal.agency_of, access.id))  # nobody but the asker vouches
         outcomes = await asked.fetch(narrow(decision, found, portal.standard))  # only what is still permitted; deadline; isolation
         view = await _merged(plan, decision, outcomes, asked, practitioner, breaking, access, portal)
-        return await access.conclude(view)  # durable before one byte leaves; never content
+        view = await access.conclude(view)  # durable before one byte leaves; never content
+    await _tell(decision, found, view, practitioner, access, portal)
+    return view
 
 
 async def _merged(
@@ -126,31 +135,35 @@ async def _merged(
         upheld = uphold(decision, plan, practitioner, rules, portal.log.now(), known)
         final = narrow(upheld, found, portal.standard)  # a shield that came late binds what has come already
         view = merge(plan, final, outcomes, asked.persons(), portal.known, portal.clock())  # pure: nothing dropped, nothing unexplained
-        told = of_showing(final, view.manifest, practitioner, access.id)
-        if told:
-            await portal.alerts.add(told)
         if portal.rules.revision == revision:
             return view
     raise PortalError("CV243", "What this rests on keeps changing, so that nothing can be shown now.", 503, "Ask again.", retry_after=1)
 
 
-async def _note_vouching(decision: Decision, found: Found, practitioner: Practitioner, access: Access, portal: Portal) -> None:
-    """Tell officers of a relationship that nobody but the asker vouches for, and count how often an agency vouches for its own people."""
-    agency_of = {id: source.agency for id, source in portal.sources.items()}
-    await portal.alerts.add(of_declaring(decision, practitioner, agency_of, access.id))
+async def _tell(decision: Decision, found: Found, view: ChildView, practitioner: Practitioner, access: Access, portal: Portal) -> None:
+    """Tell the agencies that clauses name that something was shown; count how often an agency vouches for its own people.
+
+    Raises StorageUnavailable when those who are to be told cannot be: then nothing is shown. The count alone hinders nobody.
+    """
+    await portal.alerts.add(of_showing(decision, view.manifest, practitioner, access.id))
     if found.vouched is None:
         return
     agency, day = practitioner.agency, as_day(portal.log.now())
-    await portal.vouchings.note(agency, practitioner.key, "own-agency" in found.vouched, day)
-    if await portal.vouchings.unusual(agency, day):
-        await portal.alerts.add([Alert(kind="own-agency-rate", to=agency, by_agency=agency)])
+    try:
+        async with asyncio.timeout(_COUNTING):
+            await portal.vouchings.note(agency, practitioner.key, "own-agency" in found.vouched, day)
+            if await portal.vouchings.unusual(agency, day):
+                await portal.alerts.add(Alert(kind="own-agency-rate", to=each, by_agency=agency) for each in sorted(portal.agencies))
+    except (StorageUnavailable, TimeoutError) as error:
+        log.error("vouching not counted", error=type(error).__name__)
 
 
 def opened(breaking: Breaking | None, decision: Decision) -> Breaking | None:
     """The breaking, until the end of the longest clause that it opens. Raises RequestError CV427 when it opens none."""
     if breaking is None:
         return None
-    minutes = [ruling.minutes for ruling in decision.permitted if ruling.broken]
+    # Whether it opens anything must not tell of this child.
+    minutes = [ruling.minutes for ruling in decision.open if ruling.broken]
     if not minutes:
         raise opens_nothing()
     return msgspec.structs.replace(breaking, until=max(breaking.until, breaking.at + timedelta(minutes=max(minutes))))
@@ -171,7 +184,7 @@ async def open_portal(federation: Federation, state: Path, clock: Callable[[], d
         stack.push_async_callback(database.close)
         alerts = Alerts.open(database, settings.alerts, settings.agencies, state, now)
         sealer = open_sealer(settings.log.auditors_key, state)
-        registry = Registry(database, accesslog.lasting, sealer, now)
+        registry = Registry(database, accesslog.lasting, sealer, accesslog.now)
         await registry.check_key()
         rules = await Rulebook.open(
             federation.folder / "agreements", federation.agreements, _first_keys(federation), accesslog, registry, alerts, now

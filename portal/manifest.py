@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from connectors import Person
 from portal.accesslog.pseudonyms import demographics
 from portal.facts import content
-from portal.model import Decision, LoggedOutcome, Manifest, MatchedIdentifier, ReleasedRecord
+from portal.model import Decision, LoggedOutcome, Manifest, MatchedIdentifier, ReleasedRecord, Voucher
 from portal.outcomes import Outcome
+
+_WEAKEST_FIRST: tuple[Voucher, ...] = ("declared", "own-agency", "other-agency")
 
 
 def manifest_of(settled: list[Outcome], shown: list[Outcome], decision: Decision, persons: Mapping[str, Person]) -> Manifest:
@@ -32,8 +34,9 @@ def manifest_of(settled: list[Outcome], shown: list[Outcome], decision: Decision
         for outcome, masked in zip(settled, shown, strict=True)
         for record, as_shown in zip(outcome.records, masked.records, strict=True)
     )
-    rests = any(outcome.records and rulings[outcome.source, outcome.kind].relationship != "none" for outcome in settled)
-    return Manifest(outcomes=outcomes, matched=_matched(persons), released=released, voucher=decision.voucher if rests else None)
+    rest_on = {rulings[outcome.source, outcome.kind].voucher for outcome in settled if outcome.records}
+    weakest = next((each for each in _WEAKEST_FIRST if each in rest_on), None)
+    return Manifest(outcomes=outcomes, matched=_matched(persons), released=released, voucher=weakest)
 
 
 def _matched(persons: Mapping[str, Person]) -> tuple[MatchedIdentifier, ...]:

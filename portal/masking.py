@@ -53,7 +53,8 @@ class Names:
 
     def __init__(self, decision: Decision, known: Known) -> None:
         self.known = known
-        self._placed = {ruling.source for ruling in decision.rulings if ruling.permitted and ruling.place} if decision.place else set()
+        seen = [ruling for ruling in decision.rulings if ruling.permitted or ruling.rests_on_child] if decision.place else []
+        self._placed = {ruling.source for ruling in seen if ruling.place}
 
     def masked(self, source: str) -> bool:
         return self.known.sources[source].mask is not None and source not in self._placed

@@ -147,6 +147,8 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """The clause's history window: records that may be older are not shown."""
     handling: bool = False
     """The clause carries the condition under which police may share (``conditions.handling``)."""
+    voucher: Voucher | None = None
+    """Who vouches, of those whom the clause takes; ``declared`` where only the asker does. None where nobody need, or until it is known."""
     broken: bool = False
     """The clause is one that only breaking the glass opens."""
     minutes: int = 0
@@ -173,7 +175,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     child is like this one, so that nothing may hint at who else is. ``guarded``: a LOCATION shield binds, so that no answer may rest on a
     postcode typed. ``unsure``: a shield source may have looked for somebody else than the others found, so that nobody is certain.
     ``warnings`` are words about agreements past their review date, shown on the view; ``duties`` what comes with what is shown.
-    ``voucher`` is the strongest who has vouched, None when nobody has or nobody was asked.
     """
 
     at: datetime
@@ -186,20 +187,24 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     unsure: bool = False
     warnings: tuple[str, ...] = ()
     duties: tuple[str, ...] = ()
-    voucher: Voucher | None = None
 
     @property
     def permitted(self) -> tuple[Ruling, ...]:
         return tuple(ruling for ruling in self.rulings if ruling.permitted and ruling.state is None)
 
     @property
-    def wants_voucher(self) -> bool:
-        """Whether vouchers are asked: also where a no rests on this child, or that they are not would tell it from one nobody knows."""
-        return any(
-            ruling.relationship != "none"
-            and ((ruling.permitted and ruling.state is None) or (ruling.rests_on_child and ruling.state == "NOTHING_TO_SHOW"))
+    def open(self) -> tuple[Ruling, ...]:
+        """Those that are asked for, and those that would be but for this child: who else is asked must not tell the two apart."""
+        return tuple(
+            ruling
             for ruling in self.rulings
+            if (ruling.permitted and ruling.state is None) or (ruling.rests_on_child and ruling.state == "NOTHING_TO_SHOW")
         )
+
+    @property
+    def wants_voucher(self) -> bool:
+        """Whether vouchers are asked."""
+        return any(ruling.relationship != "none" for ruling in self.open)
 
 
 class Breaking(msgspec.Struct, frozen=True, kw_only=True):
@@ -307,7 +312,7 @@ class ReleasedRecord(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the log needs to know of a view: outcomes, matched identifiers, released records. Never projected to GraphQL.
 
-    ``voucher``: who vouched, where something released rests on a relationship.
+    ``voucher``: the weakest who vouched for something that was released and rests on a relationship.
     """
 
     outcomes: tuple[LoggedOutcome, ...]

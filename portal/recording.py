@@ -1,15 +1,15 @@
 """Writes down what a practitioner says was said or decided: consents, objections, decisions not to share, reviews closed.
 
-First it is checked whether this may be written down, by this person, of this agreement. Then the registry is written, and the access log
-after it, before anybody is answered. In this order, because an event names the entry it is about. Whatever the log does then, an entry
-stands: a withdrawal must never be lost. What would let more be shown is not begun while the log is closed; and while it is, nothing is
-shown at all.
+First it is checked whether this may be written down, by this person, of this agreement. Then registry and access log are written, before
+anybody is answered. What takes away stands in the registry first: whatever the log does then, a withdrawal must never be lost. What lets
+more be shown stands in the log first, and counts only once its event is durable. Should the registry fail in between, the event names a
+version that never came to count.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ from portal.agreements.grants import holding
 from portal.agreements.told import told_of
 from portal.agreements.vocabulary import Vocabulary
 from portal.changes import Change, Closing, NotShared, Recorded, Said
+from portal.consent import WIDENS
 from portal.errors import PortalError, RequestError
 from portal.federation import FederationSettings
 from portal.model import Entry, Practitioner, Receipt
@@ -31,8 +32,6 @@ from portal.model import Entry, Practitioner, Receipt
 log = structlog.get_logger("childview.recording")
 _T = TypeVar("_T")
 
-#: What lets more be shown than before; everything else can only take away.
-_WIDENS = {("consent", "given"), ("objection", "withdrawn")}
 #: A source that raises all its records so far is a sensitive service itself.
 _SENSITIVE_TIERS = ("T4", "T5")
 
@@ -40,7 +39,9 @@ _SENSITIVE_TIERS = ("T4", "T5")
 class Registry(Protocol):
     """Where it is written down."""
 
-    async def record(self, said: Said, by: Practitioner, told: str | None) -> Entry: ...
+    async def record(
+        self, said: Said, by: Practitioner, told: str | None, first: Callable[[Entry], Awaitable[None]] | None
+    ) -> Entry: ...  # fmt: skip
     async def record_not_shared(self, what: NotShared, by: Practitioner) -> str: ...
 
 
@@ -115,7 +116,7 @@ async def record(change: Change, practitioner: Practitioner, portal: Keeping) ->
 
     Raises RequestError when it may not be: CV432 not a recorder, CV433 no such agreement, clause, agency or kind, CV434 no partner,
     CV435 nothing rests on it, CV439 held at the service, CV441 responsibility, CV442 days, and those of registry and glass.
-    Raises LogUnavailable, StorageUnavailable, and Unlogged when it is written down and the log could not be written.
+    Raises LogUnavailable and StorageUnavailable, then it does not count; and Unlogged when it does, and the log could not be written.
     """
     if isinstance(change, Closing):
         return await _to_the_end(_close(change, practitioner, portal))
@@ -124,9 +125,9 @@ async def record(change: Change, practitioner: Practitioner, portal: Keeping) ->
         check_not_shared(change, practitioner, portal.settings.agencies, portal.standard)
         return await _to_the_end(_decide_not_to_share(change, practitioner, portal))
     agreement = check_said(change, practitioner, portal.agreements, as_day(portal.log.now()))
-    if (change.what, change.state) in _WIDENS and not portal.log.healthy:
-        raise LogUnavailable("closed before it was begun")
-    told = told_of(agreement, change.clause) if change.what == "consent" else None
+    told = told_of(agreement, change.clause)
+    if (change.what, change.state) in WIDENS:
+        return await _to_the_end(_widen(change, told, practitioner, portal))
     return await _to_the_end(_say(change, told, practitioner, portal))
 
 
@@ -240,10 +241,32 @@ def _wrong_day(path: tuple[str, ...], hint: str) -> RequestError:
 
 
 async def _say(said: Said, told: str | None, by: Practitioner, portal: Keeping) -> Recorded:
-    entry = await portal.registry.record(said, by, told)
+    """What takes away: the registry first."""
+    entry = await portal.registry.record(said, by, told, None)
+    receipt = await _logged(portal.log, said.what, entry.id, entry.version, by, identifiers_of(said.subject), _more(said))
+    return _recorded(entry, receipt)
+
+
+async def _widen(said: Said, told: str | None, by: Practitioner, portal: Keeping) -> Recorded:
+    """What lets more be shown: the log first, inside the registry's transaction. Not begun while the log is closed."""
+    if not portal.log.healthy:
+        raise LogUnavailable("closed before it was begun")
+    receipts: list[Receipt] = []
+
+    async def tell(entry: Entry) -> None:
+        subject = identifiers_of(said.subject)
+        receipts.append(await portal.log.change(said.what, entry.id, entry.version, actor=by, subject=subject, more=_more(said)))
+
+    entry = await portal.registry.record(said, by, told, tell)
+    return _recorded(entry, receipts[-1])
+
+
+def _more(said: Said) -> dict[str, Any]:
     clause = {} if said.clause is None else {"clause": said.clause}
-    more = {"agreement": said.agreement, "state": said.state, "party": said.party, **clause}
-    receipt = await _logged(portal.log, said.what, entry.id, entry.version, by, identifiers_of(said.subject), more)
+    return {"agreement": said.agreement, "state": said.state, "party": said.party, **clause}
+
+
+def _recorded(entry: Entry, receipt: Receipt) -> Recorded:
     return Recorded(id=entry.id, version=entry.version, state=entry.state.upper(), at=entry.at, receipt=receipt)
 
 

@@ -10,10 +10,8 @@ from portal.model import Decision, Manifest, Practitioner
 
 def of_declaring(decision: Decision, practitioner: Practitioner, agency_of: Mapping[str, str], access: str) -> list[Alert]:
     """Nobody could vouch, and the asker declared to work with the child: officers are told, as when the glass is broken."""
-    if decision.voucher != "declared":
-        return []
-    opened = {agency_of[ruling.source] for ruling in decision.permitted if ruling.relationship != "none"}
-    told = sorted(opened | {practitioner.agency})
+    opened = {agency_of[ruling.source] for ruling in decision.permitted if ruling.voucher == "declared"}
+    told = sorted(opened | {practitioner.agency}) if opened else []
     return [Alert(kind="declared", to=agency, by_agency=practitioner.agency, access=access) for agency in told]
 
 

@@ -91,7 +91,7 @@ def intent(
         "agreements": dict(decision.agreements),
         "rulings": [_ruling(each) for each in decision.rulings],
     }
-    if (decision.permitted or decision.wants_voucher) and plan.guards:
+    if decision.open and plan.guards:
         # Whoever is asked for anything, these are asked about the child as well.
         facts["shield_sources"] = sorted(plan.guards)
     if decision.wants_voucher and plan.vouchers:

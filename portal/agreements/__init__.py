@@ -7,7 +7,18 @@ register.py loads a folder, rules.py makes it ready for deciding.
 from portal.agreements.documents import Agreement, Clause, read_agreement
 from portal.agreements.faircopy import fair_copy
 from portal.agreements.grants import Grant, expand, grants_hash, signed_bytes
-from portal.agreements.register import Agreements, Entry, Listed, check, load_agreements, refuse_gone, refuse_older, refuse_unsigned, show
+from portal.agreements.register import (
+    Agreements,
+    Entry,
+    Listed,
+    check,
+    load_agreements,
+    refuse_gone,
+    refuse_older,
+    refuse_replaced,
+    refuse_unsigned,
+    show,
+)
 from portal.agreements.rules import RuleSet, Term, as_day
 from portal.agreements.signatures import Signature, Signed, SignOff, sign_off
 from portal.agreements.vocabulary import IssuerFacts, SourceFacts, Vocabulary, mapping_of
@@ -39,6 +50,7 @@ __all__ = [
     "read_agreement",
     "refuse_gone",
     "refuse_older",
+    "refuse_replaced",
     "refuse_unsigned",
     "show",
     "sign_off",

@@ -138,8 +138,9 @@ def _of_this_child(term: Term) -> Iterator[tuple[str, str]]:
 def _vouched(weakest: str) -> str:
     takes = _among(_TAKES[weakest])
     silent = "" if weakest == "declared" else f" && context.mute.containsAny({takes})"
-    holds = f"context.vouched.containsAny({takes}) || (context.declared && context.reason{silent})"
-    return f"if context has vouched then ({holds}) else true"
+    somebody = f"(context has vouched && context.vouched.containsAny({takes}))"
+    supposed = "(!(context has vouched) && context.unfound)"
+    return f"{somebody} || {supposed} || (context.declared && context.reason{silent})"
 
 
 def _days(first: date, last: date | None) -> str:

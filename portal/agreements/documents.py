@@ -19,7 +19,7 @@ from portal.agreements.markdown import Page, Section, read_page
 from portal.agreements.particulars import vet_law, vet_particulars, vet_purposes
 from portal.agreements.promises import vet_conditions
 from portal.agreements.templates import places
-from portal.agreements.text import read_text, unseen_in
+from portal.agreements.text import LONGEST_TEXT, read_bytes, read_text, unseen_in
 from portal.agreements.vetting import vet_clause, vet_header
 from portal.agreements.vocabulary import Vocabulary
 from portal.agreements.wording import in_short
@@ -193,14 +193,20 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
 def read_agreement(path: Path, vocabulary: Vocabulary) -> Agreement:
     """One agreement's file. Raises ConfigurationError (CV200-CV212, CV223-CV231) with every mistake in it."""
     try:
-        raw = path.read_bytes()
+        raw = read_bytes(path, LONGEST_TEXT)
+        page, mistakes = read_page(read_text(raw, str(path)), str(path))
+        if page is None:
+            raise ConfigurationError(mistakes)
+        return _agreement(page, raw, path, vocabulary)
     except OSError as error:
-        raise ConfigurationError([Mistake(id="CV200", message=f"cannot be read: {error.strerror}.", file=str(path))]) from None
-    text = read_text(raw, str(path))
-    page, mistakes = read_page(text, str(path))
-    if page is None:
-        raise ConfigurationError(mistakes)
-    return _agreement(page, raw, path, vocabulary)
+        raise _unreadable(path, f"{error.strerror}.") from None
+    except RecursionError:
+        raise _unreadable(path, "something stands too deep inside something else.") from None
+
+
+def _unreadable(path: Path, why: str) -> ConfigurationError:
+    hint = "Let a plain file of at most 256 KiB stand there, and look at its owner and mode."
+    return ConfigurationError([Mistake(id="CV200", message=f"cannot be read: {why}", file=str(path), line=1, hint=hint)])
 
 
 def _agreement(page: Page, raw: bytes, path: Path, vocabulary: Vocabulary) -> Agreement:

@@ -3,8 +3,9 @@
 The list is signed together with the text. In force is what the text expands to today *and* was signed, line by line:
 an edited standard, source, role or tier can take lines away at once and never bring one in.
 
-Some facts bear on every line: which services are sensitive, which sources are raised or are of the police, who may say that somebody
-holds a role. They are *standing* lines of the same list, with their kind in brackets.
+Some facts bear on every line: which services are sensitive, which sources are raised or are of the police, which may vouch, who may say
+that somebody holds a role, whose law decides when a young person speaks for themselves. They are *standing* lines of the same list, with
+their kind in brackets.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ EXISTS, WHOLE = "-", "*"
 #: In place of both tiers: this line refuses.
 REFUSED = "-"
 #: The kinds of standing lines. A record kind is a GraphQL name, so that none can be called so.
-SERVICE, SOURCE, ISSUER = "(service)", "(source)", "(issuer)"
+SERVICE, SOURCE, ISSUER, JURISDICTION = "(service)", "(source)", "(issuer)", "(jurisdiction)"
 #: Source or issuer, to, role, kind, field, tier, hash.
 _Parts: TypeAlias = tuple[str, str, str, str, str, str, str]
 
@@ -69,13 +70,16 @@ def lines_for(grant: Grant, fields: Iterable[str]) -> Iterator[str]:
 class Standing(msgspec.Struct, frozen=True):
     """What standing lines say: the sensitive services, the tiers sources raise to, the sources of police records, who asserts roles.
 
-    ``asserted`` has (issuer as the federation names it, agency, role, hash of the claims' names).
+    ``asserted`` has (issuer as the federation names it, agency, role, hash of the claims' names). ``vouchers`` are the sources that may say
+    who works with a child, ``jurisdictions`` those under whose law consents and objections were to be read.
     """
 
     services: frozenset[str] = frozenset()
     tiers: dict[str, Tier] = {}
     police: frozenset[str] = frozenset()
     asserted: frozenset[tuple[str, str, str, str]] = frozenset()
+    vouchers: frozenset[str] = frozenset()
+    jurisdictions: frozenset[str] = frozenset()
 
 
 def expand(agreement: Agreement, vocabulary: Vocabulary) -> list[str]:
@@ -92,8 +96,10 @@ def grants_in(lines: Iterable[str]) -> list[Grant]:
 
 
 def standing_lines(agreement: Agreement, vocabulary: Vocabulary) -> list[str]:
-    """What bears on every line of the agreement today: services, its sources' tiers and police records, who asserts its roles."""
-    found = (*_services(vocabulary), *_facts(agreement, vocabulary), *_issuers(agreement, vocabulary))
+    """What bears on every line of the agreement today: services, its sources' tiers and police records, who vouches, who asserts its roles,
+    whose law it is."""
+    facts = (*_facts(agreement, vocabulary), *_vouchers(agreement, vocabulary), *_jurisdiction(agreement, vocabulary))
+    found = (*_services(vocabulary), *facts, *_issuers(agreement, vocabulary))
     return sorted({_standing(*parts) for parts in found})
 
 
@@ -111,6 +117,8 @@ def standing_of(lines: Iterable[str]) -> Standing:
         tiers=tiers,
         police=frozenset(grant.source for grant in facts if grant.field == "police"),
         asserted=frozenset((grant.source, grant.to, grant.role, grant.conditions) for grant in grants if grant.kind == ISSUER),
+        vouchers=frozenset(grant.source for grant in facts if grant.field == "vouches"),
+        jurisdictions=frozenset(grant.field for grant in grants if grant.kind == JURISDICTION),
     )
 
 
@@ -130,6 +138,21 @@ def _facts(agreement: Agreement, vocabulary: Vocabulary) -> Iterator[_Parts]:
             yield id, "-", "-", SOURCE, "tier", source.tier, "-"
         if source.agency in owners and source.police:
             yield id, "-", "-", SOURCE, "police", "-", "-"
+
+
+def _vouchers(agreement: Agreement, vocabulary: Vocabulary) -> Iterator[_Parts]:
+    """The partners' sources that may say who works with a child, where a clause wants to know."""
+    if all(clause.terms.conditions.relationship == "none" for clause in agreement.clauses):
+        return
+    for id, source in vocabulary.sources.items():
+        if source.vouches and source.agency in agreement.header.partners:
+            yield id, "-", "-", SOURCE, "vouches", "-", "-"
+
+
+def _jurisdiction(agreement: Agreement, vocabulary: Vocabulary) -> Iterator[_Parts]:
+    """Whose law says when a young person speaks for themselves, where a clause rests on what is said."""
+    if any(clause.terms.conditions.rests_on_registry for clause in agreement.clauses):
+        yield "-", "-", "-", JURISDICTION, vocabulary.jurisdiction, "-", "-"
 
 
 def _issuers(agreement: Agreement, vocabulary: Vocabulary) -> Iterator[_Parts]:

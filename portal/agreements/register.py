@@ -11,11 +11,14 @@ import msgspec
 
 from connectors.errors import ConfigurationError, Mistake
 from portal.agreements.documents import Agreement, read_agreement
+from portal.agreements.grants import grants_hash
+from portal.agreements.remembered import Remembered
 from portal.agreements.rules import RuleSet, State, Term, as_day, rule_set, span_of, terms_of
 from portal.agreements.signatures import Signed, beside, read_signed
 from portal.agreements.suspension import Suspension, standing
 from portal.agreements.suspension import in_words as suspended
 from portal.agreements.suspensions import read_suspensions
+from portal.agreements.text import LONGEST_LIST, LONGEST_TEXT, files_of, read_bytes
 from portal.agreements.vocabulary import Vocabulary
 from portal.agreements.wording import day as in_words
 
@@ -35,6 +38,11 @@ class Entry(msgspec.Struct, frozen=True, dict=True):
     def unsigned(self) -> tuple[str, ...]:
         """The partners whose signature is missing."""
         return tuple(sorted(set(self.agreement.header.partners) - self.signed.partners))
+
+    @cached_property
+    def grants(self) -> str:
+        """The hash of the lines that were signed, in hex."""
+        return grants_hash(self.signed.grants)
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
@@ -129,11 +137,11 @@ def load_agreements(folder: Path, vocabulary: Vocabulary, earlier: Agreements | 
     """Every agreement (``*.md``) of a folder, with its signatures and what is suspended. An unsigned one is loaded and not in force.
 
     Files that are byte for byte those of ``earlier``, under the same vocabulary, are not read again. Raises ConfigurationError
-    (CV200-CV244) with every mistake of every file.
+    (CV200-CV246) with every mistake of every file but those of suspensions: what is wrong with one must not keep another from acting.
     """
     entries, mistakes = _read_all(folder, vocabulary, earlier)
-    seen, wrong = read_suspensions(folder, vocabulary)
-    mistakes += [*wrong, *_superseding(entries), *_telling(entries)]
+    seen, _ = read_suspensions(folder, vocabulary)
+    mistakes += [*_superseding(entries), *_telling(entries)]
     if mistakes:
         raise ConfigurationError(mistakes)
     return Agreements(tuple(sorted(entries, key=lambda entry: entry.agreement.id)), vocabulary, seen)
@@ -159,12 +167,13 @@ def refuse_older(agreements: Agreements, loaded: Mapping[str, Collection[str]]) 
         raise ConfigurationError(mistakes)
 
 
-def refuse_gone(agreements: Agreements, loaded: Iterable[str], folder: Path) -> None:
+def refuse_gone(agreements: Agreements, memory: Remembered, folder: Path) -> None:
     """Refuse that an agreement that was in use is taken away: with it would go what it refuses. An ended one stays as what it is.
 
-    ``loaded`` are the ids in the access log. Raises ConfigurationError (CV220), every mistake at once.
+    Only one that stands in its place, signed by all its partners and all theirs among them, lets it go. Raises ConfigurationError (CV220),
+    every mistake at once.
     """
-    there = {each.id for each in agreements.all} | {key.partition("@")[0] for each in agreements.all for key in each.header.supersedes}
+    there = {each.id for each in agreements.all} | set(_replaced(agreements, memory))
     mistakes = [
         Mistake(
             id="CV220",
@@ -172,8 +181,25 @@ def refuse_gone(agreements: Agreements, loaded: Iterable[str], folder: Path) -> 
             file=str(folder),
             hint=f"Put {id.lower()}.md back. To end it, set ends and sign, or let an agreement signed by its partners supersede it.",
         )
-        for id in sorted(set(loaded) - there)
+        for id in sorted(set(memory.loaded) - there)
     ]
+    if mistakes:
+        raise ConfigurationError(mistakes)
+
+
+def refuse_replaced(agreements: Agreements, memory: Remembered) -> None:
+    """Refuse a text, or what was signed of it, that another of the same version has replaced: it may give what the other took back.
+
+    Signing the same again is no other. Raises ConfigurationError (CV247), every mistake at once.
+    """
+    mistakes = []
+    for entry in agreements.entries:
+        each = entry.agreement
+        same = [said for version, *said in memory.texts.get(each.id, ()) if _rank(version) == _rank(each.version)]
+        if not entry.unsigned and [each.hash, entry.grants] in same and same[-1] != [each.hash, entry.grants]:
+            message = f"this text of version {each.version}, as it was signed, was replaced before."
+            hint = "Put back what replaced it, or give it a higher version and have it signed."
+            mistakes.append(Mistake(id="CV247", message=message, file=each.file, line=each.line, hint=hint))
     if mistakes:
         raise ConfigurationError(mistakes)
 
@@ -198,6 +224,17 @@ def refuse_unsigned(agreements: Agreements, signed: Collection[str]) -> None:
         raise ConfigurationError(mistakes)
 
 
+def _replaced(agreements: Agreements, memory: Remembered) -> Iterable[str]:
+    """The ids of remembered agreements whose newest version another agreement of all their partners stands in the place of."""
+    for entry in agreements.entries:
+        for id, _, version in (key.partition("@") for key in entry.agreement.header.supersedes):
+            newest = max(memory.loaded.get(id, ()), key=_rank, default=None)
+            partners = memory.partners.get(id)
+            whole = partners is not None and partners <= set(entry.agreement.header.partners)
+            if not entry.unsigned and newest and _rank(version) >= _rank(newest) and whole:
+                yield id
+
+
 def _superseding(entries: Iterable[Entry]) -> Iterable[Mistake]:
     """An agreement can stand in the place of another only if everybody who signed the other is among its partners."""
     there = {entry.agreement.key: entry.agreement for entry in entries}
@@ -211,21 +248,30 @@ def _superseding(entries: Iterable[Entry]) -> Iterable[Mistake]:
 
 
 def _telling(entries: Iterable[Entry]) -> Iterable[Mistake]:
-    """Where an objection counts under one clause and, for the same people, not under another, what the first gives beyond the second would
-    tell by its absence that somebody objects. Clauses that only broken glass opens are apart."""
+    """Where an objection counts under one clause for the same people to whom another gives the same kind, what is missing would tell of it.
+
+    Allowed is another that gives no less and under which no objection counts. Clauses that only broken glass opens are apart.
+    """
     terms = [(term, entry.agreement) for entry in entries for term in entry.terms if not term.refuses and not term.conditions.break_glass]
-    others: dict[tuple[str, str], list[Term]] = {}
+    by_kind: dict[tuple[str, str], list[Term]] = {}
     for term, _ in terms:
-        if term.conditions.objection != "counts":
-            others.setdefault((term.source, term.kind), []).append(term)
+        by_kind.setdefault((term.source, term.kind), []).append(term)
     for term, agreement in terms:
         if term.conditions.objection == "counts":
-            for other in others.get((term.source, term.kind), ()):
-                same = term.to & other.to and term.roles & other.roles and term.purposes & other.purposes
-                if same and (term.fields - other.fields or (term.ceiling, term.existence) > (other.ceiling, other.existence)):
-                    message = f"an objection counts under {term.clause} and not under {other.clause}, which gives less of {term.kind}."
-                    hint = "Whoever sees the less would know of the objection. Let it count under both, or give the same in both."
-                    yield Mistake(id="CV244", message=message, file=agreement.file, line=agreement.line, hint=hint)
+            others = [other for other in by_kind[term.source, term.kind] if other is not term and _tells(term, other)]
+            yield from (_told_by(term, other, agreement) for other in others)
+
+
+def _tells(term: Term, other: Term) -> bool:
+    same = term.to & other.to and term.roles & other.roles and term.purposes & other.purposes
+    less = term.fields - other.fields or (term.ceiling, term.existence) > (other.ceiling, other.existence)
+    return bool(same and (less or other.conditions.objection == "counts"))
+
+
+def _told_by(term: Term, other: Term, agreement: Agreement) -> Mistake:
+    message = f"an objection counts under {term.clause}, and {other.clause} gives the same people some of {term.kind}."
+    hint = "Whoever sees the less would know of the objection. Give it in one clause, or let the other give no less and no objection count."
+    return Mistake(id="CV244", message=message, file=agreement.file, line=agreement.line, hint=hint)
 
 
 def _rank(version: str) -> tuple[int, ...]:
@@ -236,8 +282,9 @@ def _rank(version: str) -> tuple[int, ...]:
 
 
 def check(folder: Path, vocabulary: Vocabulary, today: date) -> list[Mistake]:
-    """Every mistake of every file, and every agreement whose review date (CV217) is past or less than 30 days away."""
+    """Every mistake of every file, suspensions too, and every agreement whose review date (CV217) is past or less than 30 days away."""
     entries, mistakes = _read_all(folder, vocabulary)
+    mistakes += read_suspensions(folder, vocabulary)[1]
     return mistakes + [mistake for entry in entries for mistake in _review(entry, today)]
 
 
@@ -277,8 +324,8 @@ def _read_all(folder: Path, vocabulary: Vocabulary, earlier: Agreements | None =
     known = {Path(entry.agreement.file).name: entry for entry in earlier.entries} if earlier and earlier.vocabulary == vocabulary else {}
     entries: list[Entry] = []
     mistakes = list(_orphans(folder))
-    for path in sorted(folder.glob("*.md")):
-        raw = (_bytes(path), _bytes(beside(path)))
+    for path in files_of(folder, ".md"):
+        raw = (_bytes(path, LONGEST_TEXT), _bytes(beside(path), LONGEST_LIST))
         same = known.get(path.name)
         if same and same.raw == raw:
             entries.append(same)
@@ -291,16 +338,16 @@ def _read_all(folder: Path, vocabulary: Vocabulary, earlier: Agreements | None =
     return entries, mistakes
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, longest: int) -> bytes:
     """A file's bytes; none of one that is not there, or cannot be read: reading it tells why."""
     try:
-        return path.read_bytes()
+        return read_bytes(path, longest)
     except OSError:
         return b""
 
 
 def _orphans(folder: Path) -> Iterable[Mistake]:
-    for path in sorted(folder.glob("*.signed.toml")):
+    for path in files_of(folder, ".signed.toml"):
         if not path.with_name(f"{path.name.removesuffix('.signed.toml')}.md").exists():
             hint = "Put the agreement back beside it, or move both away."
             yield Mistake(id="CV213", message="these signatures belong to no agreement here.", file=str(path), line=1, hint=hint)

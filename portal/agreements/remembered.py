@@ -18,30 +18,39 @@ from portal.agreements.suspension import Suspension, from_facts
 class Remembered(msgspec.Struct, frozen=True):
     """``loaded`` maps agreement id to the versions that were in use, ``keys`` agency and key id to the hash of the key.
 
-    ``signed`` are the agreements that every partner had signed when they were loaded.
+    ``signed`` are the agreements that every partner had signed when they were loaded, ``texts`` what of them, oldest first: version, hash
+    of the text, hash of the grants. ``partners`` are those of the version loaded last.
     """
 
     loaded: dict[str, set[str]]
     signed: set[str]
     keys: dict[tuple[str, str], str]
     suspensions: frozenset[Suspension]
+    partners: dict[str, frozenset[str]] = {}
+    texts: dict[str, list[tuple[str, str, str]]] = {}
+
+    def load(self, id: str, version: str, hash: str, more: Mapping[str, Any]) -> None:
+        """Remember that a version came into use; ``more`` are the further facts of the log's event."""
+        self.loaded.setdefault(id, set()).add(version)
+        if "partners" in more:
+            self.partners[id] = frozenset(more["partners"])
+        if more.get("signed"):
+            self.signed.add(id)
+            self.texts.setdefault(id, []).append((version, hash, more.get("grants", "")))
 
 
 def remembered(changes: Iterable[Mapping[str, Any]]) -> Remembered:
     """What the change events of an access log say, oldest first."""
-    loaded: dict[str, set[str]] = {}
-    signed: set[str] = set()
-    keys: dict[tuple[str, str], str] = {}
+    memory = Remembered({}, set(), {}, frozenset())
     suspensions: set[Suspension] = set()
     for event in changes:
         if event["what"] == "agreement-loaded":
-            loaded.setdefault(event["id"], set()).add(event["version"])
-            signed |= {event["id"]} if event.get("signed") else set()
+            memory.load(event["id"], event["version"], event.get("hash", ""), event)
         elif event["what"] == "key":
-            keys[event["id"], event["version"]] = event["hash"]
+            memory.keys[event["id"], event["version"]] = event["hash"]
         elif event["what"] in ("suspended", "lifted"):
             suspensions.add(from_facts(event))
-    return Remembered(loaded, signed, keys, frozenset(suspensions))
+    return msgspec.structs.replace(memory, suspensions=frozenset(suspensions))
 
 
 def key_hash(key: str) -> str:

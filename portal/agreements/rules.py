@@ -79,7 +79,9 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
     ``fields`` is what the clause would give or refuses (``*`` for all of it); ``granted`` what of it is in force, by (to,
     role, purpose). A key that is absent there is not in force at all; an empty set shows that records exist.
     ``asserted`` are the (issuer, agency, role) that partners signed and the federation still has. ``ages`` are from a birthday, if any,
-    to below another. ``told`` is what the registry's consents must have been told. ``floor`` and ``police`` are what was signed of the
+    to below another. ``stands_for`` are the agreements that this one supersedes, ``sentences`` the hashes of all its clauses' sentences.
+    ``vouchers`` are the sources that partners signed as vouching and that vouch today.
+    ``told`` is what the registry's consents must have been told. ``floor`` and ``police`` are what was signed of the
     source: no record of it is less sensitive.
     """
 
@@ -105,10 +107,13 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
     ages: tuple[int | None, int] = (None, ADULT)
     told: Mapping[int | None, str] = msgspec.field(default_factory=dict)
     asserted: frozenset[Asked] = frozenset()
+    vouchers: frozenset[str] = frozenset()
     floor: Tier = "T1"
     police: bool = False
     suspended: bool = False
     superseded_from: date | None = None
+    stands_for: frozenset[str] = frozenset()
+    sentences: frozenset[str] = frozenset()
 
     @property
     def clause(self) -> str:
@@ -243,12 +248,18 @@ def terms_of(agreement: Agreement, signed: Signed, vocabulary: Vocabulary) -> It
     refused: set[str] = set()
     for clause in agreement.clauses:
         common, conditions = _common(agreement, clause, standing, asserted, whole, vocabulary), conditions_hash(clause)
+        # Under another law other people may consent and object: whoever signed has agreed to nothing that rests on them.
+        foreign = clause.terms.conditions.rests_on_registry and vocabulary.jurisdiction not in standing.jurisdictions
         for name in clause.terms.kinds:
             kind, paths = vocabulary.standard.kinds[name], _paths(clause, name, agreement, vocabulary)
             for source in holding(clause.terms.from_, name, vocabulary):
                 term = _term(common, clause, source, kind, paths, standing, vocabulary)
                 refused |= set(_lines(term, conditions)) if term.refuses else set()
-                yield term if term.refuses else msgspec.structs.replace(term, granted=_granted(term, paths, lines, conditions))
+                yield (
+                    term
+                    if term.refuses
+                    else msgspec.structs.replace(term, granted={} if foreign else _granted(term, paths, lines, conditions))
+                )
     yield from _left_over(agreement, (line for line in lines if f"\t{REFUSED}\t" in line and line not in refused))
 
 
@@ -264,7 +275,9 @@ def _common(
         fields=frozenset(), granted={}, ceiling="T1", existence="T1", places=frozenset(),
         sensitive=vocabulary.sensitive_services | standing.services, conditions=conditions, ages=ages_of(agreement, conditions),
         told={clause.number: told_of(agreement, clause.number), None: told_of(agreement, None)},
-        asserted=asserted,
+        asserted=asserted, vouchers=_vouchers(agreement, standing, vocabulary),
+        stands_for=frozenset(key.partition("@")[0] for key in agreement.header.supersedes),
+        sentences=frozenset(told_of(agreement, each.number) for each in agreement.clauses),
     )  # fmt: skip
 
 
@@ -276,6 +289,12 @@ def _asserted(standing: Standing, vocabulary: Vocabulary) -> frozenset[Asked]:
         for named, agency, role, mapping in standing.asserted
         if (named, mapping) == (issuer.named, issuer.mapping) and agency in issuer.agencies and role in issuer.roles
     )
+
+
+def _vouchers(agreement: Agreement, standing: Standing, vocabulary: Vocabulary) -> frozenset[str]:
+    """The sources of partners that may say who works with a child: those that were signed, as far as they can say it today."""
+    known = {id for id, source in vocabulary.sources.items() if source.vouches and source.agency in agreement.header.partners}
+    return standing.vouchers & known
 
 
 def _term(common: Term, clause: Clause, source: str, kind: Kind, paths: Iterable[str], standing: Standing, vocabulary: Vocabulary) -> Term:

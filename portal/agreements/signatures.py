@@ -19,11 +19,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from connectors.errors import ConfigurationError, Mistake
-from connectors.settings import Document, collect, parse, read
+from connectors.settings import Document, collect, parse
 from portal.agreements.documents import Agreement, read_agreement
 from portal.agreements.grants import expand, signed_bytes, standing_of
 from portal.agreements.keys import public_key
-from portal.agreements.text import unseen
+from portal.agreements.text import LONGEST_LIST, read_bytes, unseen
 from portal.agreements.vocabulary import Vocabulary
 
 #: How the lines begin in a signed file, in TOML's texts without escapes; and the ASCII characters that stand in such a text for themselves.
@@ -74,7 +74,7 @@ def read_signed(path: Path, agreement: Agreement, vocabulary: Vocabulary) -> Sig
 
     Raises ConfigurationError: CV213 the file itself, CV214 an unknown partner or key, CV215 a signature that does not fit.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return Signed()
     signed, document = _load(path)
     mistakes = [*_services(signed, document)]
@@ -136,9 +136,11 @@ def _document(path: Path) -> Document:
     """A signed file. Its lines are by far the most of it: where they stand as signing writes them they are taken as they stand, and only
     the rest goes through the TOML reader, which reads letter by letter. Raises ConfigurationError (CV213)."""
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return read(path, "CV213")  # it says what is wrong
+        text = read_bytes(path, LONGEST_LIST).decode().replace("\r\n", "\n")
+    except OSError as error:
+        raise ConfigurationError([Mistake(id="CV213", message=f"cannot be read: {error.strerror}.", file=str(path), line=1)]) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError([Mistake(id="CV213", message="is not UTF-8.", file=str(path), line=1)]) from None
     lines, rest = written(text)
     document = parse(rest, str(path), "CV213", first=text.count("\n") - rest.count("\n") + 1)
     if lines and "grants" in document.raw:

@@ -19,7 +19,8 @@ from portal.agreements.documents import read_header
 from portal.agreements.keys import public_key
 from portal.agreements.markdown import read_page
 from portal.agreements.suspension import Moment, Name, Number, Suspension, Text, Words, facts, from_facts, standing, verifies
-from portal.agreements.text import read_text, unseen_in
+from portal.agreements.text import LONGEST_STOPS, LONGEST_TEXT, files_of, read_bytes, read_text, unseen_in
+from portal.agreements.vetting import FIRST_YEAR, LAST_YEAR
 from portal.agreements.vocabulary import Vocabulary
 
 __all__ = ["Suspension", "facts", "from_facts", "read_suspensions", "standing"]
@@ -51,8 +52,8 @@ class Read(msgspec.Struct, frozen=True):
     suspension: Suspension
     document: Document
 
-    def mistake(self, message: str, *path: str, hint: str) -> Mistake:
-        return self.document.mistake("CV221", message, *path, hint=hint)
+    def mistake(self, message: str, *path: str, hint: str, id: str = "CV221") -> Mistake:
+        return self.document.mistake(id, message, *path, hint=hint)
 
 
 class Parties(msgspec.Struct, frozen=True):
@@ -65,17 +66,30 @@ class Parties(msgspec.Struct, frozen=True):
 def read_suspensions(folder: Path, vocabulary: Vocabulary) -> tuple[tuple[Suspension, ...], list[Mistake]]:
     """Every suspension and lift that was signed as it must be, whatever else is wrong; and every mistake in every file.
 
-    CV221: a file, entry or name that cannot be used. CV222: not signed by this partner, or not like this. An entry that names a clause,
-    source or kind that is not here counts all the same, and is told: its partner believes that something is stopped.
+    CV221: a file or entry that cannot be used. CV222: not signed by this partner, or not like this. CV246: the folder cannot be read.
+    CV256: it names a clause, source or kind that is not here; it counts all the same, and is told, for its partner believes that
+    something is stopped. None of these is a reason not to start: a suspension that does not act releases nothing that was signed.
     """
     read: list[Read] = []
     mistakes: list[Mistake] = []
-    for path in sorted(folder.glob(f"*{_ENDING}")):
-        found, wrong = read_file(path, vocabulary)
+    try:
+        paths = files_of(folder, _ENDING)
+    except ConfigurationError as error:
+        return (), error.mistakes
+    for path in paths:
+        found, wrong = _apart(path, vocabulary)
         read += found
         mistakes += wrong
     mistakes += _twice(read)
     return tuple(dict.fromkeys(each.suspension for each in read)), mistakes
+
+
+def _apart(path: Path, vocabulary: Vocabulary) -> tuple[list[Read], list[Mistake]]:
+    """One file's, so that whatever stands in it keeps no other from acting."""
+    try:
+        return read_file(path, vocabulary)
+    except Exception as error:  # its text is not ours to vouch for
+        return [], [_mistake("CV221", f"cannot be read ({type(error).__name__}).", path, _SEE)]
 
 
 def suspension_file(folder: Path, agreement: str) -> Path:
@@ -90,9 +104,9 @@ def read_file(path: Path, vocabulary: Vocabulary) -> tuple[list[Read], list[Mist
             _mistake("CV221", "the file is not named after an agreement.", path, "Name it like the agreement: isa-07.suspended.toml.")
         ]
     try:
-        text = path.read_bytes().decode("utf-8", "replace")
+        text = read_bytes(path, LONGEST_STOPS).decode("utf-8", "replace")
     except OSError as error:
-        return [], [_mistake("CV221", f"cannot be read: {error.strerror}.", path, "Look at its owner and mode.")]
+        return [], [_mistake("CV221", f"cannot be read: {error.strerror}.", path, "Let a plain file of at most 1 MiB stand there.")]
     read: list[Read] = []
     mistakes: list[Mistake] = []
     for first, part, begun in _split(text):
@@ -131,6 +145,8 @@ def _read_entry(
     except ConfigurationError as error:
         return None, _with_hint(error.mistakes)
     mistakes += [document.mistake("CV221", f"written as an escape, {said}", *path) for path, said in unseen_in(document.raw)]
+    if written and not FIRST_YEAR < written.at.year < LAST_YEAR:
+        mistakes.append(document.mistake("CV221", f"at lies before {FIRST_YEAR} or after {LAST_YEAR}.", "at"))
     if written is None or mistakes:
         return None, _with_hint(mistakes)
     said = msgspec.structs.asdict(written) | {"agreement": agreement, "at": written.at.astimezone(UTC)}
@@ -162,7 +178,7 @@ def _unsigned(read: Read, parties: Parties, vocabulary: Vocabulary) -> Iterator[
 
 def _names_nothing(read: Read, parties: Parties, vocabulary: Vocabulary) -> Iterator[Mistake]:
     for message, hint in meaningless(read.suspension, parties, vocabulary):
-        yield read.mistake(message, hint=f"It stops nothing. {hint}")
+        yield read.mistake(message, hint=f"It stops nothing today. {hint}", id="CV256")
 
 
 def meaningless(said: Suspension, parties: Parties, vocabulary: Vocabulary) -> Iterator[tuple[str, str]]:
@@ -193,8 +209,8 @@ def page_of(path: Path) -> Path:
 def parties_of(path: Path) -> Parties:
     page_path = page_of(path)
     try:
-        page, _ = read_page(read_text(page_path.read_bytes(), str(page_path)), str(page_path))
-    except (OSError, ConfigurationError):
+        page, _ = read_page(read_text(read_bytes(page_path, LONGEST_TEXT), str(page_path)), str(page_path))
+    except (OSError, RecursionError, ConfigurationError):
         return Parties()
     header = read_header(page, str(page_path))[0] if page else None
     if page is None or header is None:

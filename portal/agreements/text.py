@@ -1,13 +1,17 @@
 """Is this text what it seems to be? Bytes that a reader's eye and a parser could take for different things are refused.
 
 A signer reads a page; the portal reads bytes. Letters that cannot be seen, two spellings of one letter, and stray line
-ends would let the two differ.
+ends would let the two differ. Files that are no plain files are never opened as one: a pipe would hold its reader for ever.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 
 from connectors.errors import ConfigurationError, Mistake
 
@@ -16,7 +20,43 @@ _DRAWS_NOTHING = frozenset(
     ["\u034f", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u2800", "\u3164", "\uffa0"]
     + [chr(number) for number in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))]
 )
+#: So many bytes a text may have, a file of suspensions, and a list that was signed. A text of this length, made to be read slowly, takes
+#: little more than a second; the demonstration's longest has 15 KiB, and 500 signed lists together 19 MiB.
+LONGEST_TEXT, LONGEST_STOPS, LONGEST_LIST = 1 << 18, 1 << 20, 16 << 20
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def files_of(folder: Path, ending: str) -> list[Path]:
+    """The files of a folder whose names end like this, by name; none of one that is not there. Names that begin with a dot are an editor's.
+
+    Raises ConfigurationError (CV246) when the folder cannot be read.
+    """
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        message, hint = f"the folder cannot be read: {error.strerror}.", "Look at its owner and mode."
+        raise ConfigurationError([Mistake(id="CV246", message=message, file=str(folder), hint=hint)]) from None
+    return [folder / name for name in sorted(names) if name.endswith(ending) and not name.startswith(".")]
+
+
+def read_bytes(path: Path, longest: int) -> bytes:
+    """A plain file's bytes. Raises OSError with its reason: not there, a link, a pipe, a folder, or longer than ``longest`` bytes."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a link, and links are not followed") from None
+        raise
+    with open(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file")
+        raw = file.read(longest + 1)
+    if len(raw) > longest:
+        raise OSError(errno.EFBIG, f"it is longer than {longest >> 10} KiB")
+    return raw
 
 
 def read_text(raw: bytes, file: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator
+from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ from portal.agreements.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from portal.agreements.documents import Header, KindTerms, Terms
+
+#: The first and the last year any date here can have: beyond them no day can be counted on from.
+FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 
 def vet_header(header: Header, block: Document, stem: str, vocabulary: Vocabulary) -> list[Mistake]:
@@ -32,6 +36,7 @@ def vet_header(header: Header, block: Document, stem: str, vocabulary: Vocabular
         mistakes.append(block.mistake("CV212", message, "standard", hint="Name the version of the standard the partners have read."))
     days = [("starts", header.starts), ("review_by", header.review_by), ("ends", header.ends)]
     given = [(key, when) for key, when in days if when]
+    mistakes += [mistake for key, when in given for mistake in far_off(when, block, key)]
     for (before, first), (after, second) in pairwise(given):
         if second < first:
             mistakes.append(block.mistake("CV209", f"{after} lies before {before}.", after, hint="Put the dates in order."))
@@ -50,11 +55,18 @@ def vet_clause(terms: Terms, header: Header, block: Document, vocabulary: Vocabu
         mistakes += repeated(names, block, key)
     for name, kind in terms.kinds.items():
         mistakes += _vet_kind(name, kind, terms, header, block, vocabulary)
+    for key, when in (("starts", terms.when.starts), ("ends", terms.when.ends)):
+        mistakes += far_off(when, block, "when", key) if when else []
     if terms.when.starts and terms.when.ends and terms.when.ends < terms.when.starts:
         mistakes.append(block.mistake("CV209", "ends lies before starts.", "when", "ends", hint="Put the dates in order."))
     if terms.effect == "permit" and terms.basis is None:
         mistakes.append(block.mistake("CV204", "the key 'basis' is missing.", hint="Name the law relied on, article6 at least."))
     return mistakes
+
+
+def far_off(when: date, block: Document, *path: str) -> Iterator[Mistake]:
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:
+        yield block.mistake("CV209", f"{path[-1]} lies before {FIRST_YEAR} or after {LAST_YEAR}.", *path, hint="Correct the year.")
 
 
 def speaks(version: str, ours: str) -> bool:

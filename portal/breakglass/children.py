@@ -5,16 +5,13 @@ Children are compared by lasting pseudonyms of what was typed. In doubt it is an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from connectors import Identifier, Subject
-from portal.accesslog.pseudonyms import DEMOGRAPHICS, OTHER, Lasting, identifiers_of, normal_name
-
-#: Pseudonym -> what it is of: a number's system, ``demographics``, or one part of these.
-About = Mapping[str, str]
+from portal.accesslog.pseudonyms import DEMOGRAPHICS, Lasting, identifiers_of, normal_name
+from portal.samechild import PARTS, About, contradict, numbers
 
 _SEPARATOR = "\x1f"
-_PARTS = frozenset({"family_name", "given_name", "birth_date"})
 _WHOLE_DATE = len("2014-05-03")
 
 
@@ -28,11 +25,14 @@ def whom(subject: Subject, lasting: Lasting) -> About:
     return about
 
 
-def same_child(one: About, other: About) -> bool:
-    """They share a number, or name and birth date; and no system's numbers, no name and no birth date of theirs differ."""
-    shared = any(other.get(pseudonym) == what and what not in _PARTS for pseudonym, what in one.items())
-    ones, others = _sorted(one), _sorted(other)
-    return shared and not any(ones[what].isdisjoint(others[what]) for what in ones.keys() & others.keys())
+def same_child(first: About, later: About) -> bool:
+    """Whether ``later`` was typed about the child of ``first``, with which the glass was broken.
+
+    They share a number, or name and birth date; no system's numbers, no name and no birth date of theirs differ; and every number of
+    ``later`` was typed at first, so that no second child comes in beside the number of the first.
+    """
+    shared = any(later.get(pseudonym) == what and what not in PARTS for pseudonym, what in first.items())
+    return shared and numbers(later) <= numbers(first) and not contradict(first, later)
 
 
 def _parts(subject: Subject) -> Iterator[tuple[str, Identifier]]:
@@ -42,12 +42,3 @@ def _parts(subject: Subject) -> Iterator[tuple[str, Identifier]]:
         if parts[at]:
             alone = [part if at == place else "" for place, part in enumerate(parts)]
             yield name, Identifier(DEMOGRAPHICS, _SEPARATOR.join(alone))
-
-
-def _sorted(about: About) -> dict[str, set[str]]:
-    """What can contradict, by what it is. Systems nobody declared stand under one name: their numbers cannot."""
-    found: dict[str, set[str]] = {}
-    for pseudonym, what in about.items():
-        if what not in (DEMOGRAPHICS, OTHER):
-            found.setdefault(what, set()).add(pseudonym)
-    return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -22,13 +23,14 @@ from connectors.localtime import day_of
 from portal.accesslog.events import moment, stamp
 from portal.accesslog.pseudonyms import Lasting
 from portal.alerts import Alert, Alerts
-from portal.breakglass.children import About, same_child, whom
+from portal.breakglass.children import same_child, whom
 from portal.breakglass.reviews import Review, all_reviews, close_review, open_reviews, overdue_reviews, tell_overdue
-from portal.breakglass.tables import ABOUT, BREAKINGS
+from portal.breakglass.tables import ABOUT, BREAKINGS, LATER_WORDS
 from portal.breakglass.workdays import working_days_after
 from portal.changes import Closing
 from portal.errors import PortalError, RequestError
 from portal.model import BreakGlass, Breaking, Decision, Jurisdiction, Practitioner, Question
+from portal.samechild import About, several_of_one_system
 from portal.sealing import Sealer
 from portal.storage import Database, UniqueConflict
 
@@ -86,14 +88,17 @@ class Glass:
     async def wanted(self, question: Question, practitioner: Practitioner, now: datetime) -> Breaking | None:
         """The breaking this question asks for: new, or the one that is running; None when it asks for none. Writes nothing.
 
-        Raises RequestError: CV424 not set up or no words, CV425 no such reason, CV426 not signed in a moment ago, CV428 its time is over,
-        CV429 this sign-in has broken the glass for another child; StorageUnavailable.
+        Raises RequestError: CV424 not set up or no words, CV425 no such reason, or not the one it was broken for, CV426 not signed in a
+        moment ago, CV428 its time is over, CV429 this sign-in has broken the glass for another child, CV430 numbers of more than one;
+        StorageUnavailable.
         """
         asked = question.break_glass
         if asked is None:
             return None
         terms, _ = self._set_up()
         _check(asked, terms)
+        if several_of_one_system(question.subject.identifiers, self._lasting):
+            raise _refusal("CV430", "The glass is broken for one child.", 400, "Type one number of each system.")
         session = _session(practitioner)
         async with self._database.read() as connection:
             running = await _running(connection, session)
@@ -104,21 +109,21 @@ class Glass:
         self._check_same(running, question, practitioner)
         if now >= running.breaking.until:
             raise _refusal("CV428", "You have broken the glass with this sign-in, and its time is over.", 403, _AGAIN)
+        _check_reason(running, asked.reason)
         return running.breaking
 
     async def broken(self, breaking: Breaking, question: Question, practitioner: Practitioner, decision: Decision, access: str) -> None:
         """Write that the glass is broken: the breaking (once), a review at every agency it opens, alerts to both sides. All or nothing.
 
-        ``breaking`` is what ``wanted`` gave, with its ``until``. Raises RequestError CV429 when the same sign-in broke it for another child
-        at the same moment; StorageUnavailable: then nothing may be asked.
+        ``breaking`` is what ``wanted`` gave, with its ``until``. Raises RequestError when the same sign-in broke it at the same moment,
+        CV429 for another child, CV425 for another reason; StorageUnavailable. Then nothing may be asked.
         """
-        _, sealer = self._set_up()
-        sealed = _sealed(sealer, breaking.id, question.break_glass.words if question.break_glass else "")
+        self._set_up()
         opened = {self._agency_of[ruling.source] for ruling in decision.permitted if ruling.broken}
         for last in (False,) * (_TRIES - 1) + (True,):
             try:
                 async with self._database.begin() as connection:
-                    await self._keep(connection, breaking, question, practitioner, sealed)
+                    await self._keep(connection, breaking, question, practitioner, access)
                     await self._open_reviews(connection, breaking, practitioner, opened, access)
                 break
             except UniqueConflict:  # a question of the same sign-in was written at the same moment: look again at what stands there now
@@ -170,17 +175,24 @@ class Glass:
             raise _refusal("CV429", "You have broken the glass with this sign-in already, for another child.", 403, _AGAIN)
 
     async def _keep(
-        self, connection: AsyncConnection, breaking: Breaking, question: Question, practitioner: Practitioner, sealed: str
+        self, connection: AsyncConnection, breaking: Breaking, question: Question, practitioner: Practitioner, access: str
     ) -> None:
-        """Write the breaking once. Later questions of it may open clauses that last longer; none begins anew."""
+        """Write the breaking once, and the words of every question. Later ones may open clauses that last longer; none begins anew."""
+        _, sealer = self._set_up()
+        words = question.break_glass.words if question.break_glass else ""
         running = await _running(connection, _session(practitioner))
         if running:
             self._check_same(running, question, practitioner)
+            _check_reason(running, breaking.reason)
+            later = {"id": secrets.token_hex(16), "breaking": breaking.id, "access": access, "at": stamp(self._clock())}
+            later["words"] = _sealed(sealer, later["id"], words)
+            await connection.execute(insert(LATER_WORDS).values(later))
             longest = max(running.breaking.until, breaking.until)
             await connection.execute(update(BREAKINGS).where(BREAKINGS.c.id == breaking.id).values(until=stamp(longest)))
             return
         row = {"id": breaking.id, "session": practitioner.session, "practitioner": practitioner.key, "agency": practitioner.agency}
-        row |= {"reason": breaking.reason, "at": stamp(breaking.at), "until": stamp(breaking.until), "words": sealed}
+        row |= {"reason": breaking.reason, "at": stamp(breaking.at), "until": stamp(breaking.until)}
+        row["words"] = _sealed(sealer, breaking.id, words)
         await connection.execute(insert(BREAKINGS).values(row))
         about = whom(question.subject, self._lasting)
         await connection.execute(
@@ -229,6 +241,13 @@ def _check(asked: BreakGlass, terms: GlassTerms) -> None:
     if asked.reason not in terms.reasons:
         listed = ", ".join(f"{id} ({words})" for id, words in terms.reasons.items())
         raise _refusal("CV425", "The glass is not broken for that reason here.", 400, f"The reasons are: {listed}.")
+
+
+def _check_reason(running: _Running, reason: str) -> None:
+    """Whoever reviews it has one reason to judge, which stands in the alert."""
+    if reason != running.breaking.reason:
+        hint = f"Give that reason again ({running.breaking.reason}). For another one sign in again."
+        raise _refusal("CV425", "You have broken the glass with this sign-in for another reason.", 400, hint)
 
 
 def _check_fresh(practitioner: Practitioner, now: datetime, fresh: int) -> None:

@@ -23,6 +23,16 @@ BREAKINGS = Table(
     Column("until", String(24), nullable=False),
     Column("words", Text, nullable=False),
 )
+#: What was said in words at each later question of a breaking: ``words`` above are those of the first.
+LATER_WORDS = Table(
+    "breakings_words",
+    TABLES,
+    Column("id", String(32), primary_key=True),
+    Column("breaking", String(32), ForeignKey(BREAKINGS.c.id), nullable=False, index=True),
+    Column("access", String(32), nullable=False),
+    Column("at", String(24), nullable=False),
+    Column("words", Text, nullable=False),
+)
 ABOUT = Table(
     "breakings_about",
     TABLES,

@@ -68,7 +68,7 @@ def agreements(standard: Standard) -> dict[str, str]:
 
 def _conditional(standard: Standard, everything: Mapping[str, Any]) -> list[Clause]:
     """§1 rests on consent, §2 on a relationship and the family's knowing, §3 on a history and the police's condition, §4 on broken glass."""
-    happened = {name: everything[name] for name, kind in standard.kinds.items() if kind.occurred}
+    happened = {name: everything[name] for name in happening(standard)}
     told = [HEALTH, POLICE]
     return [
         Clause([HEALTH, CHARITY_AGENCY], everything, purpose=HELP, conditions={"consent": "required", "objection": "counts", "notify": told}),
@@ -82,6 +82,11 @@ def _conditional(standard: Standard, everything: Mapping[str, Any]) -> list[Clau
             "break_glass": {"reasons": [DANGER], "minutes": 30}, "reason": "required", "notify": [SCHOOL_AGENCY],
         }),
     ]  # fmt: skip
+
+
+def happening(standard: Standard) -> list[str]:
+    """The kinds that a history can be kept to: an order of long ago may still be in force."""
+    return [name for name, kind in standard.kinds.items() if kind.occurred and name != "Flag"]
 
 
 def _agreement(id: str, partners: list[str], clauses: Sequence[Clause]) -> str:

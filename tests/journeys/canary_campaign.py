@@ -21,12 +21,16 @@ from joserfc.jwk import ECKey
 
 from connectors.standard import Standard
 from tests.connectors.servers import NHS_NUMBER, Postgres, nhs_number, serving
+from tests.journeys import canary_conditions as conditions
 from tests.journeys import canary_doors as doors
 from tests.journeys import canary_federation as north
+from tests.journeys import canary_writing as writing
 from tests.journeys.canary import Markers, Where
-from tests.journeys.canary_agreements import COUNCIL, HEALTH, PURPOSE
+from tests.journeys.canary_agreements import COUNCIL, HEALTH, HELP, PURPOSE
 from tests.journeys.canary_federation import SCHOOL, CanaryChild
+from tests.journeys.canary_officers import Officers, mail_server
 from tests.journeys.canary_program import JSON, Campaign, Program, Reply
+from tests.journeys.saying import CONSENT
 from tests.portal.issuer import running_issuer
 
 assert NHS_NUMBER == north.NHS
@@ -284,7 +288,10 @@ async def ask_while_sources_fail(campaign: Campaign) -> None:
         campaign.raw.answer = bytes_.replace(b"MARK", campaign.mark("raw").encode())
         step, how = doors.PLUGIN_FAILURES[turn] if turn < len(doors.PLUGIN_FAILURES) else ("no", "no")
         campaign.plugin.next(step, how, campaign.mark(how), known.details["birthDate"])
-        await campaign.ask(f"failing: {names[0]}, {names[1]}, {step} {how}", "morag", "open", known.subject, _FEW)
+        purposes = (PURPOSE, HELP) if turn % 5 == 0 else (PURPOSE,)  # as sources, and as those who could vouch
+        for purpose in purposes:
+            said = {"purpose": purpose}
+            await campaign.ask(f"failing: {names[0]}, {names[1]}, {step} {how}", "morag", "open", known.subject, _FEW, variables=said)
         if not campaign.program.alive:
             raise RuntimeError(f"the portal ended while sources failed: {names}, {step} {how}")
     campaign.faulty.failure = campaign.faulty_fhir.failure = None
@@ -295,13 +302,25 @@ async def ask_while_sources_fail(campaign: Campaign) -> None:
 async def leave_in_the_middle(campaign: Campaign) -> None:
     """Clients that go while they are being answered, or before they have asked to the end."""
     campaign.desk.slow = 0.4
-    body = json.dumps(
-        {"query": campaign.everything, "variables": {"subject": campaign.children["open"].subject, "purpose": PURPOSE}}
-    ).encode()
-    head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nAuthorization: Bearer {campaign.token('morag')}\r\nContent-Length: {len(body)}\r\n\r\n"
-    for part, pause in ((body, 0.02), (body, 0.1), (body, 0.3), (body[: len(body) // 2], 0.05), (body, 0.0)):
+    subject = campaign.children["open"].subject
+    body = json.dumps({"query": campaign.everything, "variables": {"subject": subject, "purpose": PURPOSE}}).encode()
+    written = json.dumps({"query": CONSENT, "variables": writing.said(campaign, subject, "GIVEN")}).encode()
+    head = (
+        f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nAuthorization: Bearer {campaign.token('morag')}\r\nContent-Length: "
+    )
+    leaving = (
+        (body, 0.02),
+        (body, 0.1),
+        (body, 0.3),
+        (body[: len(body) // 2], 0.05),
+        (body, 0.0),
+        (written, 0.0),
+        (written, 0.01),
+        (written[:-9], 0.05),
+    )
+    for part, pause in leaving:
         _, writer = await _connected(campaign)
-        writer.write(head.encode() + part)
+        writer.write(f"{head}{len(body if body.startswith(part) else written)}\r\n\r\n".encode() + part)
         await writer.drain()
         await asyncio.sleep(pause)
         # Without lingering, so that the portal sees a reset and not an orderly end.
@@ -318,6 +337,10 @@ async def ask_while_the_log_is_closed(campaign: Campaign) -> None:
         database.commit()
         await campaign.ask("the log is closed", "morag", "open", campaign.children["open"].subject)
         await campaign.ask("the log is closed", "morag", "open", {"givenName": campaign.mark("too little")})
+        for state in ("GIVEN", "WITHDRAWN"):
+            await campaign.run("the log is closed", CONSENT, writing.said(campaign, campaign.children["open"].subject, state))
+        await campaign.run("the log is closed", writing.NOT_SHARED, writing.kept(campaign, campaign.children["open"].subject))
+        await campaign.look("the log is closed")
         database.execute("drop trigger shut")
         database.commit()
     await campaign.ask("the log is open again", "morag", "open", campaign.children["open"].subject)
@@ -326,10 +349,13 @@ async def ask_while_the_log_is_closed(campaign: Campaign) -> None:
 async def end_in_the_middle(campaign: Campaign, how: signal.Signals) -> None:
     """End the portal while it is answering."""
     campaign.desk.slow = 0.5
-    asking = asyncio.create_task(campaign.ask("ended meanwhile", "morag", "open", campaign.children["open"].subject))
+    subject = campaign.children["open"].subject
+    asking = asyncio.create_task(campaign.ask("ended meanwhile", "morag", "open", subject))
     await asyncio.sleep(0.25)
+    said = asyncio.create_task(campaign.run("ended meanwhile", CONSENT, writing.said(campaign, subject, "REFUSED")))
+    await asyncio.sleep(0)
     campaign.ends.append(await campaign.program.end(how))
-    await asyncio.gather(asking, return_exceptions=True)
+    await asyncio.gather(asking, said, return_exceptions=True)
     campaign.desk.slow = 0.0
 
 
@@ -356,23 +382,33 @@ async def prepared(folder: Path, standard: Standard, postgres: Postgres) -> Asyn
         await postgres.execute("create database canary")
         school = postgres.url.replace("/postgres?", "/canary?")
         await doors.fill_school(school, who, standard)
+        officers = Officers(folder / "run" / "told", lambda what: markers.text(Where("nobody", what)))
+        auditors = ECKey.generate_key("P-256", {"use": "enc"})
         desk, hospital = doors.Desk(who, standard, crowd), doors.Hospital(who, standard)
         faulty = doors.Faulty(lambda: web.json_response({"people": []}))
         faulty_fhir = doors.Faulty(lambda: doors.bundle([]))
         raw = await stack.enter_async_context(doors.saying_raw())
-        urls = [await stack.enter_async_context(serving(each)) for each in (hospital, desk, faulty, faulty_fhir)]
-        environment = {"CANARY_POSTGRES": school, "PYTHONPATH": str(plugin.folder)}
+        urls = [await stack.enter_async_context(serving(each)) for each in (hospital, desk, faulty, faulty_fhir, officers)]
+        mail = await stack.enter_async_context(mail_server(officers))
+        environment = {
+            "CANARY_POSTGRES": school,
+            "PYTHONPATH": str(plugin.folder),
+            "CANARY_AUDITORS_KEY": json.dumps(auditors.as_dict(private=False)),
+        }
         sys.path.insert(0, str(plugin.folder))
         stack.callback(sys.path.remove, str(plugin.folder))
-        north.write_federation(
-            folder / "federation", standard, north.Addresses(issuer.url, urls[0], urls[1], school, urls[2], urls[3], raw.url), data
-        )
+        where = north.Addresses(issuer.url, urls[0], urls[1], school, urls[2], urls[3], raw.url, urls[4], mail)
+        partners = north.write_federation(folder / "federation", standard, where, data)
         program = Program(folder / "run", folder / "federation", environment)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         await program.start()
         stack.push_async_callback(program.end, signal.SIGKILL)
         everything = north.everything(standard)
-        yield Campaign(markers, standard, known, program, issuer, desk, faulty, faulty_fhir, raw, plugin, session, everything), crowded
+        yield Campaign(
+            markers=markers, standard=standard, children=known, program=program, issuer=issuer, desk=desk, hospital=hospital,
+            officers=officers, auditors=auditors.as_dict(private=True), partners=partners, faulty=faulty, faulty_fhir=faulty_fhir,
+            raw=raw, plugin=plugin, session=session, everything=everything,
+        ), crowded  # fmt: skip
 
 
 async def run(folder: Path, standard: Standard, postgres: Postgres) -> Campaign:
@@ -380,13 +416,20 @@ async def run(folder: Path, standard: Standard, postgres: Postgres) -> Campaign:
     async with prepared(folder, standard, postgres) as (campaign, crowded):
         await ask_well(campaign)
         await ask_for_others(campaign, crowded)
+        await conditions.ask_for_help(campaign)
+        await conditions.change_meanwhile(campaign)
+        await conditions.break_the_glass(campaign)
         await ask_wrongly(campaign)
+        await writing.write_wrongly(campaign)
         await ask_as_nobody(campaign)
         await ask_while_sources_fail(campaign)
         await leave_in_the_middle(campaign)
         await ask_while_the_log_is_closed(campaign)
+        await conditions.close_the_registry(campaign)
+        campaign.program.copy()
         await end_in_the_middle(campaign, signal.SIGTERM)
         await campaign.program.start()
         await campaign.ask("after a start", "morag", "open", campaign.children["open"].subject)
+        await conditions.review(campaign)
         await end_in_the_middle(campaign, signal.SIGKILL)
         return campaign

@@ -125,7 +125,8 @@ class Desk:
 class Hospital:
     """The health board's FHIR server: Patients, and everything else as Basic resources.
 
-    While ``held`` is set it says nothing of what it has; ``asked`` is set when somebody wants to know.
+    While ``held`` is set it says nothing of what it has but for orders, which are asked for before anything else; ``asked`` is set when
+    somebody wants to know.
     """
 
     def __init__(self, who: Children, standard: Standard) -> None:
@@ -140,10 +141,11 @@ class Hospital:
         form = await request.post()
         if request.path == "/Patient/_search":
             return bundle([patient for patient in self._patients if self._fits(patient, form)])
-        self.asked.set()
-        while self.held:
-            await asyncio.sleep(0.01)
         about, kind = str(form["subject"]), str(form["code"])
+        if kind != "Flag":
+            self.asked.set()
+            while self.held:
+                await asyncio.sleep(0.01)
         return bundle(
             [
                 {"resourceType": "Basic", "id": record["id"], "subject": {"reference": about}, "canary": record}

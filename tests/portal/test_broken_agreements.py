@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -94,6 +95,13 @@ REFUSED = [
     row("existence-below-content", swap('existence = "T3"', 'existence = "T1"'), "CV208", "kinds ="),
     row("no-ceiling", swap('ceiling = "T3", ', ""), "CV208", "kinds ="),
     row("days-upside-down", swap("ends = 2028-08-31", "ends = 2026-08-31"), "CV209", "when ="),
+    row("a-year-after-all-time", swap("\nreview_by =", "\nreview_by = 9999-12-31 #"), "CV209", "review_by ="),
+    row("a-year-before-all-time", swap("\nstarts =", "\nstarts = 0001-01-01 #"), "CV209", "starts ="),
+    row("a-clause-after-all-time", swap("ends = 2028-08-31", "ends = 9999-12-31"), "CV209", "when ="),
+    row("a-number-too-long", swap("\ncoordinator =", f"\nx = {'1' * 5000}\ncoordinator ="), "CV204", None),
+    row("nested-too-deep", swap("\ncoordinator =", f"\nx = {'[' * 5000}{']' * 5000}\ncoordinator ="), "CV204", None),
+    row("too-long", lambda text: text + " " * (1 << 20), "CV200", None),
+    row("a-list-with-a-number-too-long", lambda text: f"{text}\nx = {'9' * 5000}\n", "CV213", None, SIGNED),
     row("no-law", swap("basis =", "#basis ="), "CV204", None),
     # Conditions
     row("a-condition-beside-the-conditions", swap("\nbasis =", '\nconsent = "required"\nbasis ='), "CV204", 'consent = "required"'),
@@ -155,6 +163,35 @@ def test_a_broken_file_is_refused_with_id_file_and_line(tmp_path: Path, file: st
     assert all(mistake.line and mistake.hint for mistake in raised.value.mistakes)
     if at is not None:
         assert text[: text.index(at)].count("\n") + 1 in [mistake.line for mistake in found]
+
+
+@pytest.mark.parametrize(("file", "id"), [("isa-09.md", "CV200"), (SIGNED, "CV213")])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(os.mkfifo, id="a-pipe"),
+        pytest.param(lambda path: path.symlink_to(path.with_name(TEXT)), id="a-link"),
+        pytest.param(lambda path: path.symlink_to("nowhere"), id="a-link-to-nowhere"),
+        pytest.param(lambda path: path.mkdir(), id="a-folder"),
+        pytest.param(lambda path: path.write_bytes(b"x" * ((16 << 20) + 1)), id="too-long"),
+    ],
+)
+def test_what_is_no_plain_file_is_refused_and_never_waited_for(tmp_path: Path, file: str, id: str, make: Callable[[Path], object]) -> None:
+    healthy(tmp_path)
+    (tmp_path / file).unlink(missing_ok=True)
+    make(tmp_path / file)
+    with pytest.raises(ConfigurationError) as raised:
+        load_agreements(tmp_path, vocabulary())
+    assert [(mistake.id, mistake.file, bool(mistake.hint)) for mistake in raised.value.mistakes] == [(id, str(tmp_path / file), True)]
+
+
+def test_what_an_editor_leaves_is_passed_over_and_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    healthy(tmp_path)
+    (tmp_path / ".#isa-07.md").symlink_to("somebody@host.1234:17")
+    (tmp_path / ".isa-08.signed.toml").write_text("x")
+    assert shown(load_agreements(tmp_path, vocabulary()))
+    with pytest.raises(ConfigurationError, match="CV246"):
+        load_agreements(tmp_path / TEXT, vocabulary())
 
 
 def test_the_table_has_no_row_that_a_sound_agreement_fails(tmp_path: Path) -> None:

@@ -147,39 +147,56 @@ def _days_of(birth: str) -> tuple[date, date]:
 
 
 class _Spoken:
-    """Whose word counts, once more: for a child who is presumed to understand, and for one who is not, whichever it may be."""
+    """Whose word counts, once more: for every birth date that may be the child's; of one of whom none is known, presumed to understand or not."""
 
     def __init__(self, known: Circumstances, day: date, jurisdiction: str) -> None:
-        self._recorded = known.recorded
-        twelfth = [number_of(end) + 120_000 <= number_of(day) for birth in known.births for end in _days_of(birth)] or [False, True]
-        self._presumed = set(twelfth) if jurisdiction == "scotland" else {False}
+        self._recorded, self._today = known.recorded, number_of(day)
+        self._years = 120_000 if jurisdiction == "scotland" else 180_000
+        ends = {number_of(end) for birth in known.births for end in _days_of(birth)}
+        self._born: set[int | None] = {*ends} or ({None, 0} if jurisdiction == "scotland" else {None})
 
     def consents(self, term: Term) -> bool:
-        return all(self._consents(self._counted(term, "consent", presumed), term) for presumed in self._presumed)
+        return all(self._consents(self._counted(term, "consent", born), term) for born in self._born)
 
     def objects(self, term: Term) -> bool:
-        return any(entry.state == "raised" for presumed in self._presumed for entry in self._counted(term, "objection", presumed))
+        return any(entry.state == "raised" for born in self._born for entry in self._counted(term, "objection", born))
 
     def _consents(self, counted: list[Entry], term: Term) -> bool:
         due = {entry.state for entry in counted}
         return due == {"given"} and any(
-            entry.told == term.told[entry.clause] and (entry.party == "YOUNG_PERSON" or entry.responsibility) for entry in counted
+            entry.told == term.told.get(entry.clause) and (entry.party == "YOUNG_PERSON" or entry.responsibility) for entry in counted
         )
 
-    def _counted(self, term: Term, what: str, presumed: bool) -> list[Entry]:
-        about = [
-            each for each in self._recorded if (each.what, each.agreement) == (what, term.agreement) and each.clause in (None, term.number)
-        ]
+    def _counted(self, term: Term, what: str, born: int | None) -> list[Entry]:
+        about = [each for each in self._recorded if each.what == what and _bears(each, term)]
         lacking = [each.understanding.on for each in about if each.understanding and not each.understanding.understands]
-        own = [each for each in about if each.party == "YOUNG_PERSON" and self._own(each, presumed, max(lacking, default=date.min))]
-        counted = own if own or (presumed and not lacking) else [each for each in about if each.party != "YOUNG_PERSON"]
+        presumed = born is not None and (born == 0 or born + self._years <= self._today)
+        grown = born not in (None, 0) and born + 180_000 <= self._today  # type: ignore[operator]
+        own = [each for each in about if each.party == "YOUNG_PERSON" and self._own(each, born, presumed, max(lacking, default=date.min))]
+        alone = own or grown or (presumed and not lacking)
+        counted = own if alone else [each for each in about if each.party != "YOUNG_PERSON"]
         # What somebody said earlier does not count any more.
         return [each for each in counted if not any(later.party == each.party and later.at > each.at for later in counted)]
 
-    def _own(self, entry: Entry, presumed: bool, lacking: date) -> bool:
+    def _own(self, entry: Entry, born: int | None, presumed: bool, lacking: date) -> bool:
         if entry.understanding:
             return entry.understanding.understands and entry.understanding.on > lacking
-        return presumed and entry.at.astimezone(LONDON).date() > lacking
+        spoke = entry.at.astimezone(LONDON).date()
+        then = born == 0 or (born is not None and born + self._years <= number_of(spoke))
+        return (presumed if _is_no(entry) else then) and spoke > lacking
+
+
+def _is_no(entry: Entry) -> bool:
+    return entry.state in ("raised", "refused") or (entry.what, entry.state) == ("consent", "withdrawn")
+
+
+def _bears(entry: Entry, term: Term) -> bool:
+    """A yes is about its clause, or all; a no about what says the same sentence, and about everything where nothing says it any more."""
+    if entry.agreement != term.agreement or entry.clause is None:
+        return entry.agreement == term.agreement
+    if not _is_no(entry):
+        return entry.clause == term.number
+    return entry.told == term.told[term.number] or entry.told not in term.sentences
 
 
 # What we say, and how the two differ

@@ -360,6 +360,62 @@ def test_what_standing_lines_say_can_be_read_back(tmp_path: Path) -> None:
     assert {grant.kind for grant in grants_in(lines)} == {"WellbeingConcern"}
 
 
+K = '{ WellbeingConcern = { fields = ["summary"], ceiling = "T3", existence = "T3" } }'
+VOUCHED = page(clause(kinds=K, conditions='{ relationship = "own-agency" }'))
+CONSENTED = page(clause(kinds=K, conditions='{ consent = "required" }'), clause(2, kinds=K))
+
+
+def vouching(*names: str, **changed: Any) -> Vocabulary:
+    """Sources that say who works with a child; ``fly`` is of an agency that is no partner."""
+    sources = {**vocabulary().sources, "fly": SourceFacts("northshire-nhs", frozenset({"Involvement"}))}
+    named = {id: msgspec.structs.replace(source, vouches=id in names) for id, source in sources.items()}
+    return vocabulary(sources=named, **changed)
+
+
+@pytest.mark.parametrize("weakest", ["declared", "own-agency"])
+def test_which_sources_vouch_is_signed_where_a_clause_wants_to_know(tmp_path: Path, weakest: str) -> None:
+    words, line = vouching("hillview-mis", "fly"), "hillview-mis\t-\t-\t-\t(source)\tvouches\t-\t-\t-"
+    text = page(clause(kinds=K, conditions=f'{{ relationship = "{weakest}" }}'))
+    assert [each for each in lines_of(tmp_path, words, text) if "vouches" in each] == [line], "whoever is no partner vouches for nobody"
+    assert standing_of([line]).vouchers == {"hillview-mis"}
+    assert not any("vouches" in each for each in lines_of(tmp_path, words, page()))
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "left"),
+    [
+        pytest.param(("hillview-mis",), ("hillview-mis", "northshire-police"), {"hillview-mis"}, id="one-more-of-a-partner"),
+        pytest.param(("hillview-mis",), ("hillview-mis", "fly"), {"hillview-mis"}, id="one-more-of-a-stranger"),
+        pytest.param(("hillview-mis", "northshire-police"), ("hillview-mis",), {"hillview-mis"}, id="one-less"),
+    ],
+)
+def test_only_sources_vouch_that_were_signed_and_still_can(
+    tmp_path: Path, then: tuple[str, ...], now: tuple[str, ...], left: set[str]
+) -> None:
+    sign(write(tmp_path, VOUCHED), vouching(*then))
+    assert {term.vouchers for term in load_agreements(tmp_path, vouching(*now)).rules.terms} == {frozenset(left)}
+
+
+def test_a_signed_source_that_passes_to_a_stranger_vouches_no_more(tmp_path: Path) -> None:
+    words = vouching("hillview-mis", "northshire-police")
+    sign(write(tmp_path, VOUCHED), words)
+    moved = msgspec.structs.replace(words.sources["northshire-police"], agency="northshire-nhs")
+    agreements = load_agreements(tmp_path, msgspec.structs.replace(words, sources={**words.sources, "northshire-police": moved}))
+    assert all(term.vouchers <= {"hillview-mis"} for term in agreements.rules.terms)
+
+
+def test_whose_law_it_is_is_signed_and_nothing_that_rests_on_it_holds_under_another(tmp_path: Path) -> None:
+    line = "-\t-\t-\t-\t(jurisdiction)\tscotland\t-\t-\t-"
+    assert line in lines_of(tmp_path, vocabulary(), CONSENTED)
+    assert not any("(jurisdiction)" in each for each in lines_of(tmp_path, vocabulary(), page()))
+    sign(write(tmp_path, CONSENTED))
+    here, abroad = (load_agreements(tmp_path, vocabulary(jurisdiction=law)) for law in ("scotland", "england"))
+    assert [term.number for term in here.rules.terms if term.granted] == [1, 2]
+    assert [term.number for term in abroad.rules.terms if term.granted] == [2]
+    sign(tmp_path / "isa-07.md", vocabulary(jurisdiction="england"))
+    assert [term.number for term in load_agreements(tmp_path, vocabulary(jurisdiction="england")).rules.terms if term.granted] == [1, 2]
+
+
 def test_standing_lines_refuse_nobody(tmp_path: Path) -> None:
     assert not any(Grant(*line.split("\t")).refuses for line in lines_of(tmp_path, RAISED))
     sign(write(tmp_path, LAWFUL), RAISED)

@@ -486,7 +486,6 @@ NOT_WRITTEN: list[tuple[str, dict[str, Any], dict[str, Any], int, str]] = [
     (SAY, GIVEN | {"words": "Zyx"}, AUDITOR, 403, "CV432"),
     (SAY.replace("ISA-07", "Zyx"), GIVEN, {}, 400, "CV433"),
     (SAY, GIVEN | {"clause": 7}, {}, 400, "CV433"),
-    (SAY, GIVEN | {"words": "Zyx", "state": "WITHDRAWN"}, {}, 400, "CV436"),
     (SAY, GIVEN | {"evidence": " ", "words": "Zyx"}, {}, 400, "CV440"),
     (SAY, GIVEN | {"responsibility": None, "words": "Zyx"}, {}, 400, "CV441"),
     (SAY, GIVEN | {"on": "2026-11-23", "words": "Zyx"}, {}, 400, "CV442"),

@@ -338,7 +338,7 @@ def test_what_is_decided_again_is_never_more_than_before(seed: int) -> None:
             last = uphold(then, plan, who, again, now + timedelta(seconds=chance.choice((0, 1, 3600))), late)
             assert within(then, last)
             stood = [(old, new) for old, new in zip(then.rulings, last.rulings, strict=True) if new.permitted and new.state is None]
-            assert all(old == new for old, new in stood), "a yes stands exactly as it was, or falls"
+            assert all(old == msgspec.structs.replace(new, place=old.place) for old, new in stood), "a yes stands as it was, or falls"
 
 
 # No order counts

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from graphql import parse, validate
 from structlog.testing import capture_logs
 
-from connectors import Subject
+from connectors import Identifier, Subject
 from portal.accesslog import LogUnavailable
 from portal.accesslog.pseudonyms import identifiers_of
 from portal.agreements import Agreements, SourceFacts
@@ -30,6 +30,7 @@ from portal.errors import PortalError, RequestError
 from portal.model import Practitioner, Responsibility, Understanding
 from portal.recording import open_reviews, record
 from portal.sealing import unseal
+from portal.storage import StorageUnavailable
 from tests.portal.agreement_cases import clause, page, signed, vocabulary
 from tests.portal.entrance import JO, Standing, answer, broken, events, schema, serving, standard, standing
 from tests.portal.issuer import Issuer, running_issuer
@@ -202,6 +203,7 @@ class Case(msgspec.Struct, frozen=True):
 
 
 ZYX = Subject(given_name="Zyx", family_name="Zyx", birth_date="2014-02-03")
+TWO = msgspec.structs.replace(CHILD, identifiers=(*CHILD.identifiers, Identifier("nhs_number", "9990000026")))
 CASES = {
     "a role that records nothing": Case(consent(), "CV432", by=msgspec.structs.replace(MORAG, roles=("auditor",))),
     "a role that records nothing, of an objection": Case(objection(), "CV432", by=OFFICER),
@@ -238,7 +240,8 @@ CASES = {
     "not shared with oneself": Case(not_shared(to="hillview-school"), "CV433", ("to",)),
     "nothing not shared": Case(not_shared(kinds=()), "CV433", ("kinds",)),
     "no such kind": Case(not_shared(kinds=("Flag", "Zyx")), "CV433", ("kinds",)),
-    "a withdrawal of what nobody gave": Case(consent(state="withdrawn"), "CV436"),
+    "two numbers of one system": Case(consent(subject=TWO), "CV437"),
+    "not shared, of two numbers of one system": Case(not_shared(subject=TWO), "CV437"),
 }
 
 
@@ -328,6 +331,60 @@ async def test_what_lets_more_be_shown_is_not_begun_while_the_log_is_closed(port
         with pytest.raises(LogUnavailable):
             await recorded(portal, change)
     assert await states(portal) == ["raised@1"]
+
+
+@pytest.mark.parametrize(("before", "change"), [((), consent()), ((objection(),), objection(state="withdrawn"))])
+async def test_what_lets_more_be_shown_does_not_count_when_its_event_cannot_be_written(
+    portal: Standing, before: tuple[Said, ...], change: Said
+) -> None:
+    """The log is well when it begins, and fails then."""
+    for each in before:
+        await recorded(portal, each)
+    stood, revision = await states(portal), portal.registry.revision
+    await portal.log.close()
+    assert portal.log.healthy
+    with pytest.raises(LogUnavailable):
+        await recorded(portal, change)
+    assert await states(portal) == stood
+    assert portal.registry.revision == revision
+
+
+async def test_what_lets_more_be_shown_is_in_the_log_before_it_counts(portal: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[list[str], int]] = []
+    change = portal.log.change
+
+    async def watched(*arguments: Any, **more: Any) -> Any:
+        receipt = await change(*arguments, **more)
+        seen.append((await states(portal), portal.registry.revision))
+        return receipt
+
+    monkeypatch.setattr(portal.log, "change", watched)
+    await recorded(portal, consent())
+    await recorded(portal, consent(state="withdrawn"))
+    assert seen == [([], 0), (["withdrawn@2"], 2)]
+
+
+async def test_an_event_of_what_the_registry_could_not_keep_lets_nothing_be_shown(
+    portal: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = portal.log.change
+
+    async def then_no_disk(*arguments: Any, **more: Any) -> Any:
+        await change(*arguments, **more)
+        raise OSError("the registry's disk has gone")
+
+    monkeypatch.setattr(portal.log, "change", then_no_disk)
+    with pytest.raises(StorageUnavailable):
+        await recorded(portal, consent())
+    assert [(event["what"], event["version"]) for event in events_of(portal)] == [("consent", "1")]
+    assert (await states(portal), portal.registry.revision) == ([], 0)
+
+
+async def test_a_withdrawal_of_what_nobody_gave_reads_like_any_other(portal: Standing) -> None:
+    """Else whoever records would learn whether something stood."""
+    for change in (consent(state="withdrawn"), objection(state="withdrawn")):
+        done = await recorded(portal, change)
+        assert (done.version, done.state) == (1, "WITHDRAWN")
 
 
 async def fill_disk(portal: Standing) -> None:

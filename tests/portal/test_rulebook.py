@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Iterable
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -44,6 +46,7 @@ class Kept:
     silent: bool = False
     asked: list[list[Identifier]] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
+    busy: bool = False
 
     async def concerning(self, identifiers: Collection[Identifier]) -> tuple[Entry, ...]:
         self.asked.append(list(identifiers))
@@ -52,6 +55,8 @@ class Kept:
         return self.entries
 
     async def add(self, alerts: Iterable[Alert]) -> None:
+        if self.busy:
+            raise StorageUnavailable("test")
         self.alerts += list(alerts)
 
 
@@ -82,6 +87,22 @@ def permitted(book: Rulebook) -> bool:
 
 def refused(book: Rulebook) -> str | None:
     return decide(plan(CONCERN), practitioner(), book.rules, NOON).rulings[0].reason
+
+
+@asynccontextmanager
+async def looking(book: Rulebook) -> AsyncIterator[asyncio.Task[None]]:
+    """The portal looks by itself meanwhile."""
+    task = asyncio.create_task(book.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+
+
+async def until(done: Callable[[], bool], seconds: float = 2.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not done():
+            await asyncio.sleep(0.01)
 
 
 def changes(state: Path) -> list[tuple[str, str, str]]:
@@ -250,7 +271,206 @@ async def test_a_suspended_clause_source_or_kind_stops_that_part_and_no_refusal(
         assert refused(book) == "suspended"
 
 
+# Whatever stands in the folder, the portal goes on looking
+
+ENTRY = '[[suspension]]\npartner = "hillview-school"\nkey_id = "2026"\nnumber = 1\nat = {at}\nwords = "x"\nvalue = "x"\n'
+DEEP = "[" * 5000 + "]" * 5000
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        pytest.param(".#isa-07.md", lambda path: path.symlink_to("somebody@host.1234:17"), id="an-editors-lock"),
+        pytest.param("isa-50.md", os.mkfifo, id="a-pipe"),
+        pytest.param("isa-50.md", lambda path: path.symlink_to(path), id="a-link-to-itself"),
+        pytest.param("isa-99.md", lambda path: path.write_text(page(id='"ISA-99"', review_by="9999-12-31")), id="the-last-day-there-is"),
+        pytest.param("isa-99.md", lambda path: path.write_text(f"# x\n\n```toml\nid = {DEEP}\n```\n"), id="nested-too-deep"),
+        pytest.param("isa-99.md", lambda path: path.write_text("# x\n\n" + ">" * 20_000), id="quoted-too-deep"),
+        pytest.param(
+            "isa-08.suspended.toml", lambda path: path.write_text(ENTRY.format(at="0001-01-01T00:00:00+14:00")), id="the-first-day"
+        ),
+        pytest.param("isa-08.suspended.toml", lambda path: path.write_text(f"[[suspension]]\nx = {DEEP}\n"), id="a-suspension-too-deep"),
+        pytest.param("isa-08.suspended.toml", lambda path: path.write_text(f"[[suspension]]\nnumber = {'1' * 5000}\n"), id="5000-digits"),
+    ],
+)
+async def test_nothing_that_can_stand_in_the_folder_ends_the_looking(tmp_path: Path, name: str, make: Callable[[Path], object]) -> None:
+    folder, kept = tmp_path / "agreements", Kept()
+    signed_page(folder, page())
+    async with opened(folder, tmp_path / "state", kept) as book, looking(book) as task:
+        make(folder / name)
+        if not name.startswith("."):
+            await until(lambda: bool(book.refused and kept.alerts))
+        assert permitted(book)
+        await stop(folder)
+        await until(lambda: not permitted(book))
+        (folder / name).unlink()
+        signed_page(folder, page(version='"4"'))
+        await until(lambda: changes(tmp_path / "state")[-1] == ("agreement-loaded", "ISA-07", "4") and not book.refused)
+        assert not task.done()
+
+
+async def test_a_partner_who_stops_sharing_does_not_wait_for_what_is_being_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, go = tmp_path / "agreements", threading.Event()
+    signed_page(folder, page())
+    async with opened(folder, tmp_path / "state") as book:
+
+        def slowly(*given: Any) -> Any:
+            go.wait(20)
+            return load_agreements(*given)
+
+        monkeypatch.setattr("portal.rulebook.load_agreements", slowly)
+        async with looking(book):
+            signed_page(folder, page(version='"4"'))
+            await asyncio.sleep(0.6)  # it is being read now
+            await stop(folder)
+            await until(lambda: not permitted(book))
+            assert changes(tmp_path / "state")[-1][0] == "suspended"
+            go.set()
+            await until(lambda: changes(tmp_path / "state")[-1] == ("agreement-loaded", "ISA-07", "4"))
+            assert refused(book) == "suspended", "what was read meanwhile does not undo it"
+            assert [what for what, _, _ in changes(tmp_path / "state")].count("suspended") == 1
+
+
+async def test_an_error_nobody_foresaw_is_told_and_the_next_look_tries_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, kept = tmp_path / "agreements", Kept()
+    signed_page(folder, page())
+    async with opened(folder, tmp_path / "state", kept) as book:
+
+        def fails(*_: Any) -> Any:
+            raise MemoryError
+
+        for name in ("load_agreements", "read_suspensions"):
+            with monkeypatch.context() as patch:
+                patch.setattr(f"portal.rulebook.{name}", fails)
+                async with looking(book) as task:
+                    (folder / "isa-07.md").touch()
+                    await until(lambda: [each.id for each in book.refused] == ["CV246"] and bool(kept.alerts))
+                    patch.undo()
+                    await until(lambda: not book.refused)
+                    assert not task.done()
+
+
+async def test_a_file_put_in_the_place_of_another_is_seen_though_time_and_size_are_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "agreements"
+    path = signed_page(folder, page())
+    async with opened(folder, tmp_path / "state") as book:
+        found, other = path.stat(), folder / "other"
+        other.write_bytes(path.read_bytes().replace(b"# Sharing", b"# Shading"))
+        os.utime(other, ns=(found.st_atime_ns, found.st_mtime_ns))
+        os.replace(other, path)
+        assert (path.stat().st_size, path.stat().st_mtime_ns) == (found.st_size, found.st_mtime_ns)
+        await book.refresh()
+        assert [each.id for each in book.refused] == ["CV215", "CV215"]
+
+
+async def test_what_is_wrong_shows_at_once_and_agencies_are_told_when_the_outbox_is_back(tmp_path: Path) -> None:
+    folder, kept = tmp_path / "agreements", Kept()
+    signed_page(folder, page())
+    async with opened(folder, tmp_path / "state", kept) as book:
+        kept.busy = True
+        (folder / "isa-09.md").write_text("nonsense")
+        with pytest.raises(StorageUnavailable):
+            await book.refresh()
+        assert book.refused
+        assert kept.alerts == []
+        kept.busy = False
+        await book.refresh()
+        await book.refresh()
+        assert len(kept.alerts) == len(KEYS)
+
+
+async def test_a_spoilt_suspension_is_told_and_keeps_nothing_from_starting_or_being_read(tmp_path: Path) -> None:
+    folder, kept = tmp_path / "agreements", Kept()
+    signed_page(folder, page(clause(1), clause(2)))
+    await stop(folder, clause=2)
+    suspension_file(folder, "ISA-09").write_text("spoilt")
+    signed_page(folder, page(version='"4"'))
+    async with opened(folder, tmp_path / "state", kept) as book:
+        await book.refresh()
+        assert [each.id for each in book.refused] == ["CV221"], "a suspension of a clause that is gone is no mistake of anybody's"
+        assert len(kept.alerts) == len(KEYS)
+        signed_page(folder, page(clause(roles='["duty_officer"]'), version='"5"'))
+        await book.refresh()
+        assert not permitted(book)
+        assert changes(tmp_path / "state")[-1] == ("agreement-loaded", "ISA-07", "5")
+
+
 # What the log remembers
+
+
+SCHOOL_AND_NHS = clause(from_=f'["{NHS}"]', kinds='{ Involvement = { fields = ["role"], ceiling = "T1" } }')
+
+
+@pytest.mark.parametrize(
+    ("successor", "partners", "id"),
+    [
+        pytest.param(page(id='"ISA-99"', supersedes='["ISA-07@3"]'), [POLICE], "CV220", id="one-that-not-all-have-signed"),
+        pytest.param(
+            page(SCHOOL_AND_NHS, id='"ISA-99"', partners=f'["{NHS}", "{SCHOOL}"]', supersedes='["ISA-07@3"]'),
+            None,
+            "CV220",
+            id="one-of-others",
+        ),
+        pytest.param(page(id='"ISA-99"', supersedes='["ISA-07@2"]'), None, "CV220", id="one-that-ends-an-earlier-version"),
+        pytest.param(page(id='"ISA-99"', supersedes='["ISA-07@3"]'), None, None, id="one-of-all-its-partners"),
+    ],
+)
+async def test_what_is_gone_is_let_go_only_for_one_that_all_its_partners_have_signed(
+    tmp_path: Path, successor: str, partners: list[str] | None, id: str | None
+) -> None:
+    folder, state = tmp_path / "agreements", tmp_path / "state"
+    path = signed_page(folder, page())
+    async with opened(folder, state) as book:
+        path.unlink()
+        path.with_name("isa-07.signed.toml").unlink()
+        sign(write(folder, successor, "isa-99"), partners=partners) if partners else signed_page(folder, successor, "isa-99")
+        await book.refresh()
+        assert [each.id for each in book.refused] == ([id] if id else [])
+    if id:
+        with pytest.raises(ConfigurationError, match=id):
+            async with opened(folder, state):
+                pass
+
+
+async def test_what_another_text_of_the_same_version_has_replaced_does_not_come_back(tmp_path: Path) -> None:
+    folder, state = tmp_path / "agreements", tmp_path / "state"
+    signed_page(folder, page())
+    wide = {each: each.read_bytes() for each in folder.iterdir()}
+    narrow = page(clause(kinds='{ WellbeingConcern = { fields = ["occurredOn"], ceiling = "T3", existence = "T3" } }'))
+    async with opened(folder, state) as book:
+        signed_page(folder, narrow)
+        await book.refresh()
+        assert not book.refused
+        for path, raw in wide.items():
+            path.write_bytes(raw)
+        await book.refresh()
+        assert [each.id for each in book.refused] == ["CV247"]
+        assert decide(plan(CONCERN), practitioner(), book.rules, NOON).rulings[0].fields == {"occurredOn"}
+        signed_page(folder, narrow)
+        await book.refresh()
+        assert not book.refused, "signing the same again is no other text"
+    async with opened(folder, state):
+        pass
+    for path, raw in wide.items():
+        path.write_bytes(raw)
+    with pytest.raises(ConfigurationError, match="CV247"):
+        async with opened(folder, state):
+            pass
+
+
+async def test_the_same_text_with_grants_that_others_have_replaced_does_not_come_back(tmp_path: Path) -> None:
+    folder, state, words = tmp_path / "agreements", tmp_path / "state", vocabulary()
+    more = vocabulary(sources={**words.sources, "police-2": words.sources[POLICE]})
+    path = signed_page(folder, page(), words=more)
+    beside = path.with_name("isa-07.signed.toml")
+    wide = beside.read_bytes()
+    async with opened(folder, state, words=more):
+        pass
+    sign(path, words)
+    async with opened(folder, state, words=more) as book:
+        beside.write_bytes(wide)
+        await book.refresh()
+        assert [each.id for each in book.refused] == ["CV247"]
 
 
 async def test_an_older_version_or_one_gone_stops_the_start(tmp_path: Path) -> None:

@@ -42,10 +42,12 @@ def own(state: Any = "given", on: date = date(2026, 11, 10), **more: Any) -> Ent
 
 SCOTLAND = [
     # From the 12th birthday: presumed to understand, unless shown otherwise.
-    pytest.param([own()], (TWELVE,), "given@1", id="at-12-a-young-persons-own-yes-DPA-2018-s208"),
+    pytest.param([own(on=TODAY)], (TWELVE,), "given@1", id="at-12-a-young-persons-own-yes-DPA-2018-s208"),
+    pytest.param([own()], (TWELVE,), "not_sought", id="at-12-a-childs-earlier-yes-is-none-yet-DPA-2018-s208"),
+    pytest.param([own(), said("refused")], (TWELVE,), "not_sought", id="at-12-a-childs-earlier-yes-does-not-beat-a-parents-no"),
     pytest.param([own("refused")], (TWELVE,), "refused@1", id="at-12-a-young-persons-own-no-DPA-2018-s208"),
     pytest.param([said()], (TWELVE,), "not_sought", id="at-12-a-parents-yes-alone-is-none-DPA-2018-s208"),
-    pytest.param([own(), said("refused")], (TWELVE,), "given@1", id="at-12-a-parents-no-never-overrides-DPA-2018-s208"),
+    pytest.param([own(on=TODAY), said("refused")], (TWELVE,), "given@1", id="at-12-a-parents-no-never-overrides-DPA-2018-s208"),
     pytest.param([own("refused"), said()], (TWELVE,), "refused@1", id="at-12-nor-a-parents-yes-DPA-2018-s208"),
     pytest.param([own("withdrawn", version=2), said()], (TWELVE,), "withdrawn@2", id="at-12-a-young-person-withdraws-UK-GDPR-art7-3"),
     # On the day before.

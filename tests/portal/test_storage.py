@@ -71,12 +71,12 @@ async def test_a_block_that_raises_leaves_nothing_and_its_error_comes_out_as_it_
     async def refused() -> None:
         async with opened.begin() as connection:
             await connection.execute(insert(SHELF).values(id="a", place=1))
-            raise RequestError("CV436", "There is nothing to withdraw.")
+            raise RequestError("CV437", "More than one child may be meant.")
 
     with pytest.raises(RequestError) as raised:
         await refused()
 
-    assert raised.value.id == "CV436"
+    assert raised.value.id == "CV437"
     assert await ids(opened) == []
     assert opened.healthy
 

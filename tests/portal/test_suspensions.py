@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -14,6 +15,7 @@ import pytest
 
 from connectors.errors import ConfigurationError, Mistake
 from portal.accesslog.events import canonical
+from portal.agreements import check, load_agreements
 from portal.agreements.suspending import lift, suspend
 from portal.agreements.suspension import Suspension, facts, from_facts, in_words, signed_bytes, standing
 from portal.agreements.suspensions import read_suspensions
@@ -320,9 +322,56 @@ def test_what_names_nothing_here_counts_and_is_told_until_it_is_lifted(folder: P
     seen, mistakes = read_suspensions(folder, vocabulary())
 
     assert seen == (said,)
-    assert [(mistake.id, mistake.message) for mistake in mistakes] == [("CV221", "ISA-07 has no clause 2.")]
+    assert [(mistake.id, mistake.message) for mistake in mistakes] == [("CV256", "ISA-07 has no clause 2.")]
     go_on(folder, 1)
     assert standing(read(folder)) == ()
+
+
+def test_what_stops_nothing_or_is_spoilt_keeps_no_portal_from_starting_and_fails_the_check(folder: Path) -> None:
+    stop(folder, clause=2)
+    write(folder, page(clause(1), version='"4"'))
+    said = stop(folder, SCHOOL)
+    (folder / "isa-09.suspended.toml").write_text("spoilt")
+
+    assert said in load_agreements(folder, vocabulary()).suspensions
+    assert {mistake.id for mistake in check(folder, vocabulary(), AT.date())} == {"CV221", "CV256"}
+
+
+UNREADABLE: dict[str, Callable[[Path], object]] = {
+    "a-pipe": os.mkfifo,
+    "a-link": lambda path: path.symlink_to(path.with_name("isa-07.suspended.toml")),
+    "a-link-to-nowhere": lambda path: path.symlink_to("nowhere"),
+    "a-folder": lambda path: path.mkdir(),
+    "too-long": lambda path: path.write_bytes(b"#" * ((1 << 20) + 1)),
+    "a-number-too-long": lambda path: path.write_text("[[suspension]]\nnumber = " + "1" * 5000),
+    "nested-too-deep": lambda path: path.write_text("[[suspension]]\nx = " + "[" * 5000 + "]" * 5000),
+    "before-all-time": lambda path: path.write_text(
+        file(path.parent).read_text().replace("2026-11-22T10:42:07Z", "0001-01-01T00:00:00+14:00")
+    ),
+    "after-all-time": lambda path: path.write_text(
+        file(path.parent).read_text().replace("2026-11-22T10:42:07Z", "9999-12-31T23:00:00-14:00")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_file_that_cannot_be_read_is_told_and_keeps_no_other_from_acting(folder: Path, name: str) -> None:
+    good = stop(folder)
+    UNREADABLE[name](folder / "isa-09.suspended.toml")
+    seen, mistakes = read_suspensions(folder, vocabulary())
+
+    assert seen == (good,)
+    assert [(mistake.id, Path(str(mistake.file)).name, bool(mistake.hint)) for mistake in mistakes] == [
+        ("CV221", "isa-09.suspended.toml", True)
+    ]
+
+
+def test_what_an_editor_leaves_beside_a_file_is_no_file_of_ours(folder: Path) -> None:
+    stop(folder)
+    (folder / ".#isa-07.suspended.toml").symlink_to("somebody@host.1234:17")
+    (folder / ".isa-07.suspended.toml.swp").write_text("x")
+
+    assert len(read(folder)) == 1
 
 
 def test_two_entries_with_one_number_both_count_and_are_told(folder: Path) -> None:

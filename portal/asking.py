@@ -65,8 +65,7 @@ class Asking:
 
         A source of which every kind waits for a voucher is not asked yet.
         """
-        wants = self._decision.wants_voucher
-        self._vouchers = self._plan.vouchers if wants else frozenset()
+        self._vouchers = self._decision.vouchers & self._sources.keys()
         asked = {ruling.source for ruling in self._decision.permitted if ruling.relationship == "none"}
         if not self._decision.open:
             return Found()
@@ -86,18 +85,18 @@ class Asking:
         if finds:
             await asyncio.wait(finds, timeout=wait)
 
-    def _vouched(self, hidden: bool) -> tuple[frozenset[Voucher] | None, frozenset[Voucher]]:
-        """Who has vouched (None: nobody was to be asked), and who could have and has not spoken.
+    def _vouched(self, hidden: bool) -> tuple[dict[str, Voucher] | None, dict[str, Voucher]]:
+        """Who has vouched, each as whom (None: nobody was to be asked), and who could have and has not spoken.
 
         For a hidden child nobody vouches, and only those are silent who would be for a child nobody knows.
         """
         if not self._decision.wants_voucher:
-            return None, frozenset()
+            return None, {}
         said = {source: self._finds[source].result() for source in self._vouchers if source in self._finds and _spoke(self._finds[source])}
         # Too many, or not sure who: it has not said no.
         spoke = {source for source, finding in said.items() if hidden or finding.state in ("FOUND", "NOTHING_TO_SHOW")}
-        yes = frozenset(self._as_voucher(source) for source in spoke if said[source].vouched and not hidden)
-        return yes, frozenset(self._as_voucher(source) for source in self._vouchers - spoke)
+        yes = {source: self._as_voucher(source) for source in spoke if said[source].vouched and not hidden}
+        return yes, {source: self._as_voucher(source) for source in self._vouchers - spoke}
 
     def _as_voucher(self, source: str) -> Voucher:
         return "own-agency" if self._sources[source].agency == self._practitioner.agency else "other-agency"

@@ -6,7 +6,7 @@ age, objection, relationship) is looked at apart, and last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -174,23 +174,25 @@ def _unvouched(term: Term, asker: Asker, known: Circumstances) -> str | None:
     if term.conditions.relationship == "none" or (known.vouched is None and known.unfound) or _voucher(term, asker) is not None:
         return None
     # Whoever may declare it is offered to.
-    silent = known.mute & _takes(term) or term.conditions.relationship == "declared"
+    silent = _as_whom(term, known.mute) or term.conditions.relationship == "declared"
     return "voucher-silent" if silent else "relationship"
 
 
 def _voucher(term: Term, asker: Asker) -> Voucher | None:
     """The strongest who vouches, of those whom the clause takes; the asker alone, with a reason, where one of these has not spoken."""
-    known, takes = asker.circumstances, _takes(term)
-    if known is None or term.conditions.relationship == "none":
+    known, weakest = asker.circumstances, term.conditions.relationship
+    if known is None or weakest == "none" or (known.vouched is None and known.unfound):
         return None
-    strongest = next((each for each in _STRONGEST_FIRST if each in (known.vouched or ()) and each in takes), None)
-    may_declare = term.conditions.relationship == "declared" or bool(known.mute & takes)
-    declares = asker.declared and asker.reason and may_declare and not (known.vouched is None and known.unfound)
-    return strongest or ("declared" if declares else None)
+    vouch = _as_whom(term, known.vouched or {})
+    may_declare = weakest == "declared" or bool(_as_whom(term, known.mute))
+    declares = asker.declared and asker.reason and may_declare
+    return next((each for each in _STRONGEST_FIRST if each in vouch), "declared" if declares else None)
 
 
-def _takes(term: Term) -> frozenset[Voucher]:
-    return frozenset({"other-agency"}) if term.conditions.relationship == "other-agency" else frozenset({"other-agency", "own-agency"})
+def _as_whom(term: Term, sources: Mapping[str, Voucher]) -> frozenset[Voucher]:
+    """As whom sources speak, of those that partners have signed as vouching, and that the clause takes."""
+    spoken = frozenset(voucher for source, voucher in sources.items() if source in term.vouchers)
+    return spoken & {"other-agency"} if term.conditions.relationship == "other-agency" else spoken
 
 
 def brings(term: Term, given: frozenset[str], asker: Asker, rules: RuleSet) -> dict[str, Any]:
@@ -199,6 +201,7 @@ def brings(term: Term, given: frozenset[str], asker: Asker, rules: RuleSet) -> d
     return {
         "place": bool(given & term.places),
         "relationship": asked.relationship,
+        "vouchers": term.vouchers if asked.relationship != "none" else frozenset(),
         "voucher": _voucher(term, asker),
         "consent": _consent(term, asker, rules) if asked.consent == "required" and asker.circumstances else None,
         "since": ages.back(asker.day, asked.history) if asked.history else None,

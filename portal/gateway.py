@@ -151,7 +151,7 @@ async def _tell(decision: Decision, found: Found, view: ChildView, practitioner:
     agency, day = practitioner.agency, as_day(portal.log.now())
     try:
         async with asyncio.timeout(_COUNTING):
-            await portal.vouchings.note(agency, practitioner.key, "own-agency" in found.vouched, day)
+            await portal.vouchings.note(agency, practitioner.key, "own-agency" in found.vouched.values(), day)
             if await portal.vouchings.unusual(agency, day):
                 await portal.alerts.add(Alert(kind="own-agency-rate", to=each, by_agency=agency) for each in sorted(portal.agencies))
     except (StorageUnavailable, TimeoutError) as error:

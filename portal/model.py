@@ -100,8 +100,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Which sources, kinds and fields would answer; ``unfindable`` sources have no way to look this child up.
 
     ``guards`` are the shield sources: they are asked about the child, for shields alone, whenever anybody is asked. ``begins`` has the
-    first day a source covers, where it names one. ``vouchers`` are the sources that can say who works with a child: they are asked where
-    a clause wants to know.
+    first day a source covers, where it names one.
     """
 
     question: Question
@@ -110,7 +109,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     unfindable: frozenset[str]
     guards: frozenset[str] = frozenset()
     begins: Mapping[str, date] = msgspec.field(default_factory=dict)
-    vouchers: frozenset[str] = frozenset()
 
     def wanted(self, source: str, kind: str) -> frozenset[str]:
         """The fields wanted of one (source, kind)."""
@@ -141,6 +139,8 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """The clause gives at least one ``@location`` field of this kind, selected or not."""
     relationship: Relationship = "none"
     """The weakest voucher the clause takes. Until the vouchers have spoken, the ruling supposes that one will."""
+    vouchers: frozenset[str] = frozenset()
+    """The sources that its partners have signed as vouching, where it asks for a relationship."""
     consent: str | None = None
     """What the registry says where the clause rests on consent: ``given@2``, ``refused@1``, ``withdrawn@3`` or ``not_sought``."""
     since: date | None = None
@@ -202,8 +202,13 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def vouchers(self) -> frozenset[str]:
+        """The sources that are asked who works with this child."""
+        return frozenset[str]().union(*(ruling.vouchers for ruling in self.open))
+
+    @property
     def wants_voucher(self) -> bool:
-        """Whether vouchers are asked."""
+        """Whether any clause wants to know who works with this child."""
         return any(ruling.relationship != "none" for ruling in self.open)
 
 
@@ -222,8 +227,8 @@ class Breaking(msgspec.Struct, frozen=True, kw_only=True):
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What the finds have said: the shields that bind, and whether a shield source is silent.
 
-    ``veiled`` and ``unsure`` as in ``Decision``. ``persons`` are those accepted so far, by source. ``vouched`` are the vouchers that said
-    yes, None when none was asked; ``mute`` are those who could have and have not spoken.
+    ``veiled`` and ``unsure`` as in ``Decision``. ``persons`` are those accepted so far, by source. ``vouched`` are the sources
+    that vouched, each as whom; None when none was asked. ``mute`` are those that could have and have not spoken.
     """
 
     shields: frozenset[Shield] = frozenset()
@@ -231,8 +236,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     veiled: bool = False
     unsure: bool = False
     persons: Mapping[str, Person] = msgspec.field(default_factory=dict)
-    vouched: frozenset[Voucher] | None = None
-    mute: frozenset[Voucher] = frozenset()
+    vouched: Mapping[str, Voucher] | None = None
+    mute: Mapping[str, Voucher] = msgspec.field(default_factory=dict)
 
 
 class Understanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -436,6 +441,6 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     unfound: bool = True
     recorded: tuple[Entry, ...] = ()
     readable: bool = True
-    vouched: frozenset[Voucher] | None = None
-    mute: frozenset[Voucher] = frozenset()
+    vouched: Mapping[str, Voucher] | None = None
+    mute: Mapping[str, Voucher] = msgspec.field(default_factory=dict)
     breaking: Breaking | None = None

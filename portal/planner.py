@@ -35,5 +35,4 @@ def make_plan(
         unfindable=frozenset(sources) if unsafe else unfindable,
         guards=frozenset(shield_sources),
         begins={source.id: begins for source in sources.values() if (begins := source.settings.coverage.from_)},
-        vouchers=frozenset(source.id for source in sources.values() if source.vouches),
     )

@@ -32,6 +32,8 @@ from portal.storage import StorageUnavailable
 
 #: So often, in seconds, it is looked whether a file has changed.
 EVERY = 0.25
+#: So many seconds the registry is waited for: no source's answer may be late for its sake.
+READING = 1.0
 #: So many mistakes are told at once: a file made of nothing else would drown the log.
 _MOST = 100
 log = structlog.get_logger("childview.rules")
@@ -122,7 +124,7 @@ class Rulebook:
             recorded=recorded,
             readable=readable,
             vouched=found.vouched if found else None,
-            mute=found.mute if found else frozenset(),
+            mute=found.mute if found else {},
             breaking=breaking,
         )
 
@@ -194,9 +196,10 @@ class Rulebook:
 
     async def _recorded(self, question: Question, persons: Iterable[Person]) -> tuple[tuple[Entry, ...], bool]:
         try:
-            return await self._registry.concerning([*identifiers_of(question.subject), *_identifiers(persons)]), True
-        except StorageUnavailable as error:
-            log.error("registry cannot be read", id=error.id, why=error.why)
+            async with asyncio.timeout(READING):
+                return await self._registry.concerning([*identifiers_of(question.subject), *_identifiers(persons)]), True
+        except (StorageUnavailable, TimeoutError) as error:
+            log.error("registry cannot be read", id="CV811", why=getattr(error, "why", "no answer in time"))
             return (), False
 
     async def _remember(self, suspensions: Iterable[Suspension]) -> None:

@@ -94,8 +94,8 @@ def intent(
     if decision.open and plan.guards:
         # Whoever is asked for anything, these are asked about the child as well.
         facts["shield_sources"] = sorted(plan.guards)
-    if decision.wants_voucher and plan.vouchers:
-        facts["vouchers"] = sorted(plan.vouchers)
+    if asked := decision.vouchers - plan.unfindable:
+        facts["vouchers"] = sorted(asked)
     facts |= _said(question)
     if breaking:
         facts["break_glass"] = {"id": breaking.id, "reason": breaking.reason, "until": stamp(breaking.until)}

@@ -40,7 +40,7 @@ action see appliesTo {
     // The clauses for which the registry has a consent in force, or an objection.
     consented: Set<String>,
     objected: Set<String>,
-    // Absent until vouchers were asked.
+    // Absent until vouchers were asked; as whom a source speaks, and the source: other-agency|northshire-nhs.
     vouched?: Set<String>,
     mute: Set<String>,
   },
@@ -129,18 +129,19 @@ def _of_this_child(term: Term) -> Iterator[tuple[str, str]]:
     if asked.objection == "counts":
         yield f"!context.objected.contains({_text(term.clause)})", "nobody objects"
     if asked.relationship != "none":
-        yield _vouched(asked.relationship), "somebody says that the asker works with the child"
+        yield _vouched(asked.relationship, term.vouchers), "somebody says that the asker works with the child"
     old = f" && context.youngest + {first * _YEAR} <= context.day" if first is not None else ""
     known = f"context has youngest && context has oldest{old} && context.oldest + {last * _YEAR} > context.day"
     yield f"(!(context has youngest) && context.unfound) || ({known})", "the age, for every birth date that may be the child's"
 
 
-def _vouched(weakest: str) -> str:
-    takes = _among(_TAKES[weakest])
+def _vouched(weakest: str, vouchers: Iterable[str]) -> str:
+    takes = _among(f"{voucher}|{source}" for voucher in _TAKES[weakest] for source in vouchers)
     silent = "" if weakest == "declared" else f" && context.mute.containsAny({takes})"
     somebody = f"(context has vouched && context.vouched.containsAny({takes}))"
     supposed = "(!(context has vouched) && context.unfound)"
-    return f"{somebody} || {supposed} || (context.declared && context.reason{silent})"
+    heard = "(context has vouched || !context.unfound)"
+    return f"{somebody} || {supposed} || ({heard} && context.declared && context.reason{silent})"
 
 
 def _days(first: date, last: date | None) -> str:

@@ -32,7 +32,7 @@ def vet_conditions(terms: Terms, header: Header, block: Document, vocabulary: Vo
         hint = "A refusal holds for every child and whoever asks. Take the conditions out; 'when' may stay."
         return [block.mistake("CV225", "a refusal has conditions.", "conditions", hint=hint)]
     mistakes = [*_names(conditions, header, block, vocabulary), *_ages(conditions, header, block)]
-    mistakes += [*_relationship(terms, block, vocabulary), *_history(terms, block, vocabulary)]
+    mistakes += [*_relationship(terms, header, block, vocabulary), *_history(terms, block, vocabulary)]
     return [*mistakes, *_handling(terms, block, vocabulary)]
 
 
@@ -75,16 +75,16 @@ def _age(block: Document, key: str, message: str, hint: str) -> Mistake:
     return block.mistake("CV223", message, "conditions", key, hint=hint)
 
 
-def _relationship(terms: Terms, block: Document, vocabulary: Vocabulary) -> Iterator[Mistake]:
+def _relationship(terms: Terms, header: Header, block: Document, vocabulary: Vocabulary) -> Iterator[Mistake]:
     """A clause that asks for a voucher needs one that can be asked, for every agency whose practitioners it names."""
     weakest = terms.conditions.relationship
     if weakest in ("none", "declared"):
         return
-    vouching = {source.agency for source in vocabulary.sources.values() if source.vouches}
+    vouching = {source.agency for source in vocabulary.sources.values() if source.vouches and source.agency in header.partners}
     for agency in dict.fromkeys(terms.to):
         if vouching if weakest == "own-agency" and agency in vouching else vouching - {agency}:
             continue
-        who = "neither it nor another agency" if weakest == "own-agency" else "no other agency"
+        who = "neither it nor another partner" if weakest == "own-agency" else "no other partner"
         message = f"{who} has a source that can say who of {agency} works with a child."
         hint = "Name the column 'workers' in a source's person table, or ask for less: relationship = \"declared\"."
         yield block.mistake("CV224", message, "conditions", "relationship", hint=hint)

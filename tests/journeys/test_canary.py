@@ -90,7 +90,7 @@ def test_what_is_typed_in_words_is_kept_sealed_and_the_auditors_alone_can_read_i
 
 def _sealed(campaign: Campaign) -> list[str]:
     """Every sealed text of the registry as it was before the portal was told to end."""
-    columns = (("said", "sealed"), ("not_shared", "sealed"), ("breakings", "words"), ("reviews", "closing"))
+    columns = (("said", "sealed"), ("not_shared", "sealed"), ("breakings", "words"), ("breakings_words", "words"), ("reviews", "closing"))
     with closing(sqlite3.connect(f"file:{campaign.program.copied / '1' / 'registry.db'}?mode=ro", uri=True)) as database:
         found = [[text for (text,) in database.execute(f"select {column} from {table}") if text] for table, column in columns]
     assert all(found)

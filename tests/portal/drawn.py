@@ -47,7 +47,8 @@ SOURCES = ("hillview-mis", "northshire-nhs", "northshire-police")
 OTHER_ISSUER = "https://id.elsewhere.example"
 GLASS = ("immediate-danger", "missing-child")
 JURISDICTIONS: tuple[Jurisdiction, ...] = ("scotland", "england", "wales", "northern-ireland")
-VOUCHERS: tuple[Voucher, ...] = ("own-agency", "other-agency")
+#: Who can vouch, and as whom.
+SPEAKING: dict[str, Voucher] = dict(zip(SOURCES, ("own-agency", "other-agency"), strict=False))
 _DAYS = tuple(date.fromisoformat(day) for day in ("2026-09-01", *["2026-11-22"] * 5, "2026-12-01", "2026-12-25", "2027-01-31", "2027-08-31", "2027-09-28", "2028-02-29", "2028-08-31"))  # fmt: skip
 _BIRTHS = (
     "2008", "2008-02-29", "2010-11", "2012-02-29", "2012-02-29", "2013-07-07", "2014-02", "2014-09-01", "2014-11-22", "2015", "2016-02-29", "2020-05-05",
@@ -244,14 +245,14 @@ def plan(chance: random.Random, fields: int = 6) -> Plan:
 
 def circumstances(chance: random.Random, rules: RuleSet, now: datetime) -> Circumstances:
     """A child of any age, known well or not at all, of whom much or nothing was said."""
-    vouched = frozenset(each for each in VOUCHERS if chance.random() < 0.35) if chance.random() < 0.7 else None
+    vouched = {source: each for source, each in SPEAKING.items() if chance.random() < 0.35} if chance.random() < 0.7 else None
     return Circumstances(
         births=births(chance, now.date()),
         unfound=chance.random() < 0.4,
         recorded=tuple(entry(chance, rules.terms, now) for _ in range(chance.choice((0, 1, 2, 3, 5, 8)))) if rules.terms else (),
         readable=chance.random() < 0.95,
         vouched=vouched,
-        mute=frozenset(each for each in VOUCHERS if vouched is not None and each not in vouched and chance.random() < 0.3),
+        mute={source: each for source, each in SPEAKING.items() if vouched is not None and source not in vouched and chance.random() < 0.3},
         breaking=_breaking(chance, now) if chance.random() < 0.6 else None,
     )
 

@@ -17,7 +17,7 @@ from portal.decisions import decide, recheck, uphold
 from portal.explaining import explain
 from portal.model import Breaking, Circumstances, Entry, Plan, Practitioner, Responsibility, Ruling
 from portal.telling import of_declaring
-from tests.portal.agreement_cases import NOON, STANDARD, clause, page, plan, practitioner, sign, signed, vocabulary, write
+from tests.portal.agreement_cases import ALL_PARTNERS, NOON, STANDARD, clause, page, plan, practitioner, sign, signed, vocabulary, write
 
 POLICE, NHS, SCHOOL = "northshire-police", "northshire-nhs", "hillview-mis"
 CONCERN = (POLICE, "WellbeingConcern", ("summary", "occurredOn"))
@@ -35,7 +35,7 @@ WORDS = vocabulary(
 def rules(folder: Path, *conditions: str, **changed: str | None) -> RuleSet:
     """One clause for each table of conditions, all giving the same."""
     clauses = [clause(number, conditions=each, **changed) for number, each in enumerate(conditions, 1)]
-    return signed(folder, page(*clauses), words=WORDS).rules
+    return signed(folder, page(*clauses, partners=ALL_PARTNERS), words=WORDS).rules
 
 
 def asking(**changed: Any) -> Plan:
@@ -48,8 +48,14 @@ def morag(**changed: Any) -> Practitioner:
     return msgspec.structs.replace(practitioner(), **changed)
 
 
+#: Morag's own school can vouch for her, and the health service.
+SPEAKS = {"own-agency": SCHOOL, "other-agency": NHS}
+
+
 def known(**changed: Any) -> Circumstances:
-    return Circumstances(**{"births": (JO,), "unfound": False, **changed})
+    """What is known of Jo; who has vouched, and who is silent, as whom each speaks."""
+    spoken = {name: {SPEAKS[each]: each for each in changed[name]} for name in ("vouched", "mute") if changed.get(name) is not None}
+    return Circumstances(**{"births": (JO,), "unfound": False, **changed, **spoken})
 
 
 def ruled(rules: RuleSet, asked: Plan | None = None, who: Practitioner | None = None, about: Circumstances | None = None) -> Ruling:
@@ -350,6 +356,12 @@ def test_who_vouches_without_being_taken_is_not_who_it_rests_on(tmp_path: Path) 
     assert {alert.to for alert in of_declaring(decision, morag(), {POLICE: POLICE}, "01M")} == {POLICE, "hillview-school"}
 
 
+def test_a_source_that_partners_have_not_signed_as_vouching_vouches_for_nobody(tmp_path: Path) -> None:
+    wanting = rules(tmp_path, OWN)
+    assert not ruled(wanting, about=msgspec.structs.replace(known(), vouched={"new-school": "own-agency"})).permitted
+    assert decide(asking(), morag(), wanting, NOON, known(unfound=True)).vouchers == {SCHOOL, NHS}
+
+
 def test_a_clause_that_asks_for_a_voucher_does_not_open_where_none_was_asked(tmp_path: Path) -> None:
     """The first clause fell for the child's age, once it was found; nobody was asked who works with it."""
     two = rules(tmp_path, "{ ages = [0, 12] }", OTHER)
@@ -361,7 +373,7 @@ def test_a_clause_that_asks_for_a_voucher_does_not_open_where_none_was_asked(tmp
 
 def test_a_silent_voucher_shows_for_an_objecting_child_as_for_any_other(tmp_path: Path) -> None:
     both = rules(tmp_path, '{ objection = "counts", relationship = "own-agency" }')
-    first, silent = known(recorded=(said(both, "raised", what="objection"),)), {"vouched": frozenset(), "mute": frozenset({"own-agency"})}
+    first, silent = known(recorded=(said(both, "raised", what="objection"),)), {"vouched": {}, "mute": {SCHOOL: "own-agency"}}
     for about in (known(unfound=True), msgspec.structs.replace(first, unfound=True)):
         before = decide(asking(), morag(), both, NOON, about)
         assert before.wants_voucher

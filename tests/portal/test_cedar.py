@@ -126,12 +126,12 @@ def context_of(asked: Asked) -> dict[str, Any]:
         "readable": known.readable,
         "consented": sorted({term.clause for term in permitting if spoken.consents(term)}),
         "objected": sorted({term.clause for term in permitting if spoken.objects(term)}),
-        "mute": sorted(known.mute),
+        "mute": sorted(f"{each}|{source}" for source, each in known.mute.items()),
     }
     if plan.question.informed:
         context["informed"] = plan.question.informed
     if known.vouched is not None:
-        context["vouched"] = sorted(known.vouched)
+        context["vouched"] = sorted(f"{each}|{source}" for source, each in known.vouched.items())
     if known.births:
         days = [day for birth in known.births for day in _days_of(birth)]
         context |= {"oldest": number_of(min(days)), "youngest": number_of(max(days))}

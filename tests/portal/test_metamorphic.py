@@ -246,10 +246,12 @@ def object_(chance: random.Random, asking: Asking, rules: RuleSet) -> Asking:
 
 def lose_a_voucher(chance: random.Random, asking: Asking, rules: RuleSet) -> Asking:
     """One who has said yes says no, or nothing; where none was asked yet, none says yes. (Whoever falls silent may let the asker declare.)"""
-    known, lost = asking.known, frozenset({chance.choice(drawn.VOUCHERS)})
+    known, lost = asking.known, chance.choice([*drawn.SPEAKING])
     if known.vouched is None:
-        return _but(asking, vouched=frozenset())
-    return _but(asking, vouched=known.vouched - lost, mute=known.mute | (known.vouched & lost if chance.random() < 0.5 else frozenset()))
+        return _but(asking, vouched={})
+    left = {source: each for source, each in known.vouched.items() if source != lost}
+    silent = {lost: drawn.SPEAKING[lost]} if lost in known.vouched and chance.random() < 0.5 else {}
+    return _but(asking, vouched=left, mute={**known.mute, **silent})
 
 
 def let_the_glass_time_out(chance: random.Random, asking: Asking, rules: RuleSet) -> Asking:
@@ -328,7 +330,7 @@ def test_what_is_decided_again_is_never_more_than_before(seed: int) -> None:
         rules = write(pages).rules
         for asking in askings(chance, rules, 40):
             plan, who, now, typed = asking
-            first = decide(plan, who, rules, now, msgspec.structs.replace(typed, unfound=True, vouched=None, mute=frozenset()))
+            first = decide(plan, who, rules, now, msgspec.structs.replace(typed, unfound=True, vouched=None, mute={}))
             changed = chance.choice((suspended, superseded, lines_left_out, lambda _, same: same))(chance, rules)
             matched = msgspec.structs.replace(drawn.circumstances(chance, rules, now), unfound=False)
             then = recheck(first, plan, who, changed, now, matched)

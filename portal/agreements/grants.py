@@ -71,14 +71,14 @@ class Standing(msgspec.Struct, frozen=True):
     """What standing lines say: the sensitive services, the tiers sources raise to, the sources of police records, who asserts roles.
 
     ``asserted`` has (issuer as the federation names it, agency, role, hash of the claims' names). ``vouchers`` are the sources that may say
-    who works with a child, ``jurisdictions`` those under whose law consents and objections were to be read.
+    who works with a child, each with its agency, ``jurisdictions`` those under whose law consents and objections were to be read.
     """
 
     services: frozenset[str] = frozenset()
     tiers: dict[str, Tier] = {}
     police: frozenset[str] = frozenset()
     asserted: frozenset[tuple[str, str, str, str]] = frozenset()
-    vouchers: frozenset[str] = frozenset()
+    vouchers: frozenset[tuple[str, str]] = frozenset()
     jurisdictions: frozenset[str] = frozenset()
 
 
@@ -117,7 +117,7 @@ def standing_of(lines: Iterable[str]) -> Standing:
         tiers=tiers,
         police=frozenset(grant.source for grant in facts if grant.field == "police"),
         asserted=frozenset((grant.source, grant.to, grant.role, grant.conditions) for grant in grants if grant.kind == ISSUER),
-        vouchers=frozenset(grant.source for grant in facts if grant.field == "vouches"),
+        vouchers=frozenset((grant.source, grant.to) for grant in facts if grant.field == "vouches"),
         jurisdictions=frozenset(grant.field for grant in grants if grant.kind == JURISDICTION),
     )
 
@@ -146,7 +146,7 @@ def _vouchers(agreement: Agreement, vocabulary: Vocabulary) -> Iterator[_Parts]:
         return
     for id, source in vocabulary.sources.items():
         if source.vouches and source.agency in agreement.header.partners:
-            yield id, "-", "-", SOURCE, "vouches", "-", "-"
+            yield id, source.agency, "-", SOURCE, "vouches", "-", "-"
 
 
 def _jurisdiction(agreement: Agreement, vocabulary: Vocabulary) -> Iterator[_Parts]:

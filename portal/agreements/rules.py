@@ -292,9 +292,10 @@ def _asserted(standing: Standing, vocabulary: Vocabulary) -> frozenset[Asked]:
 
 
 def _vouchers(agreement: Agreement, standing: Standing, vocabulary: Vocabulary) -> frozenset[str]:
-    """The sources of partners that may say who works with a child: those that were signed, as far as they can say it today."""
-    known = {id for id, source in vocabulary.sources.items() if source.vouches and source.agency in agreement.header.partners}
-    return standing.vouchers & known
+    """The sources of partners that may say who works with a child: those that were signed, and are the same agency's today."""
+    partners = agreement.header.partners
+    today = {(id, source.agency) for id, source in vocabulary.sources.items() if source.vouches and source.agency in partners}
+    return frozenset(id for id, _ in standing.vouchers & today)
 
 
 def _term(common: Term, clause: Clause, source: str, kind: Kind, paths: Iterable[str], standing: Standing, vocabulary: Vocabulary) -> Term:

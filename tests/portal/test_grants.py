@@ -374,10 +374,10 @@ def vouching(*names: str, **changed: Any) -> Vocabulary:
 
 @pytest.mark.parametrize("weakest", ["declared", "own-agency"])
 def test_which_sources_vouch_is_signed_where_a_clause_wants_to_know(tmp_path: Path, weakest: str) -> None:
-    words, line = vouching("hillview-mis", "fly"), "hillview-mis\t-\t-\t-\t(source)\tvouches\t-\t-\t-"
+    words, line = vouching("hillview-mis", "fly"), "hillview-mis\thillview-school\t-\t-\t(source)\tvouches\t-\t-\t-"
     text = page(clause(kinds=K, conditions=f'{{ relationship = "{weakest}" }}'))
     assert [each for each in lines_of(tmp_path, words, text) if "vouches" in each] == [line], "whoever is no partner vouches for nobody"
-    assert standing_of([line]).vouchers == {"hillview-mis"}
+    assert standing_of([line]).vouchers == {("hillview-mis", "hillview-school")}
     assert not any("vouches" in each for each in lines_of(tmp_path, words, page()))
 
 
@@ -396,10 +396,12 @@ def test_only_sources_vouch_that_were_signed_and_still_can(
     assert {term.vouchers for term in load_agreements(tmp_path, vouching(*now)).rules.terms} == {frozenset(left)}
 
 
-def test_a_signed_source_that_passes_to_a_stranger_vouches_no_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("to", ["northshire-nhs", "hillview-school"], ids=["to-a-stranger", "to-another-partner"])
+def test_a_signed_source_that_changes_hands_vouches_no_more(tmp_path: Path, to: str) -> None:
+    """Else a word of the asker's own agency could pass for another's."""
     words = vouching("hillview-mis", "northshire-police")
     sign(write(tmp_path, VOUCHED), words)
-    moved = msgspec.structs.replace(words.sources["northshire-police"], agency="northshire-nhs")
+    moved = msgspec.structs.replace(words.sources["northshire-police"], agency=to)
     agreements = load_agreements(tmp_path, msgspec.structs.replace(words, sources={**words.sources, "northshire-police": moved}))
     assert all(term.vouchers <= {"hillview-mis"} for term in agreements.rules.terms)
 

@@ -1,13 +1,13 @@
 """Two versions of an agreement side by side: who gains what, who loses what, and what is asked for more or less. Pure.
 
 Compared is what the clauses give, for each agency that shows, agency, role and purpose that sees, and record kind: not how it is written,
-so that clauses may be moved or put together without a difference. Whatever changes in what partners sign is told.
+so that clauses may be moved without a difference. What two clauses give is never added up: where there are several, each is told by itself.
+Whatever changes in what partners sign is told.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from itertools import groupby, product
 
@@ -68,6 +68,15 @@ class _Offer(msgspec.Struct, frozen=True):
     def terms(self) -> tuple[frozenset[str], str, str, frozenset[str], str]:
         """Everything but where it stands."""
         return self.paths, self.ceiling, self.existence, self.asks, self.when
+
+
+#: By what two clauses are taken for one and the same, the surest first.
+_ALIKE: tuple[Callable[[_Offer, _Offer], bool], ...] = (
+    lambda was, now: was == now,
+    lambda was, now: was.terms == now.terms,
+    lambda was, now: was.number == now.number,
+    lambda was, now: True,
+)
 
 
 class _Side(msgspec.Struct, frozen=True):
@@ -143,13 +152,58 @@ def _side(clause: Clause, name: str, agreement: Agreement, vocabulary: Vocabular
 
 def _change(who: Who, old: _Side, new: _Side) -> Change | None:
     gains, loses = _fields(new.given - old.given), _fields(old.given - new.given)
-    words: tuple[str, ...] = (*_tiers(old, new), *_asks(old, new), *_dates(old, new), *_refusals(old, new))
+    several = max(len(old.offers), len(new.offers)) > 1
+    words = (*(_each(old, new) if several else _terms(old, new)), *_refusals(old, new))
     if not (gains or loses or words):
-        if Counter(offer.terms for offer in old.offers) == Counter(offer.terms for offer in new.offers):
-            return None
-        words = (f"given differently by its clauses: {_numbers(new)}, instead of {_numbers(old)}",)
+        words = tuple(_each(old, new))  # what one clause gives and another refuses is signed too
+    if not (gains or loses or words):
+        return None
     agency, to, role, purpose, kind = who
     return Change(agency=agency, to=to, role=role, purpose=purpose, kind=kind, gains=gains, loses=loses, words=words)
+
+
+def _each(old: _Side, new: _Side) -> Iterator[str]:
+    """Clause by clause, what changes: the sum over several would hide what one of them asks for no longer."""
+    for was, now in _pairs(old, new):
+        if now is None:
+            yield from (f"§{each.number}, gone: {_given(each)}" for each in (was,) if each)
+        elif was is None:
+            yield f"§{now.number}, new: {_given(now)}"
+            yield from (f"§{now.number} {said}" for said in _asks(_Side(), _Side((now,))))
+        else:
+            named = f"§{now.number}" if now.number == was.number else f"§{now.number} (before: §{was.number})"
+            yield from (f"{named} {said}" for said in (*_paths(was, now), *_terms(_Side((was,)), _Side((now,)))))
+
+
+def _pairs(old: _Side, new: _Side) -> list[tuple[_Offer | None, _Offer | None]]:
+    """Which clause became which: those that say the same, else those of the same number, else in order. One alone is gone, or new."""
+    left, right = list(old.offers), list(new.offers)
+    pairs: list[tuple[_Offer | None, _Offer | None]] = []
+    for alike in _ALIKE:
+        for was in tuple(left):
+            now = next((each for each in right if alike(was, each)), None)
+            if now is not None:
+                left.remove(was)
+                right.remove(now)
+                pairs.append((was, now))
+    pairs += [*((was, None) for was in left), *((None, now) for now in right)]
+    return sorted(pairs, key=lambda pair: next(each.number for each in reversed(pair) if each))
+
+
+def _paths(was: _Offer, now: _Offer) -> Iterator[str]:
+    for verb, fields in (("gains", now.paths - was.paths), ("loses", was.paths - now.paths)):
+        if fields:
+            yield f"{verb} {', '.join(_fields(fields))}"
+
+
+def _given(offer: _Offer) -> str:
+    """What a clause gives, up to which tier and when."""
+    content = f"{', '.join(_fields(offer.paths))} up to {offer.ceiling}, " if offer.paths else ""
+    return f"{content}that a record exists up to {offer.existence}, {offer.when}"
+
+
+def _terms(old: _Side, new: _Side) -> Iterator[str]:
+    yield from (*_tiers(old, new), *_asks(old, new), *_dates(old, new))
 
 
 def _fields(paths: frozenset[str]) -> tuple[str, ...]:
@@ -190,10 +244,6 @@ def _refusals(old: _Side, new: _Side) -> Iterator[str]:
 
 def _common(sets: list[frozenset[str]]) -> frozenset[str]:
     return frozenset.intersection(*sets) if sets else frozenset()
-
-
-def _numbers(side: _Side) -> str:
-    return ", ".join(f"§{offer.number}" for offer in side.offers) or "none"
 
 
 def _days(when: When) -> str:

@@ -55,6 +55,13 @@ def lift(
     return _sign_and_append(folder, vocabulary, fresh, private_key)
 
 
+def own_standing(folder: Path, vocabulary: Vocabulary, *, agreement: str, partner: str) -> tuple[int, ...]:
+    """The numbers of a partner's suspensions of an agreement that stand in its file. A portal may remember more."""
+    path = suspension_file(folder, agreement)
+    read, _ = read_file(path, vocabulary) if path.exists() else ([], [])
+    return tuple(each.number for each in standing(each.suspension for each in read) if each.partner == partner)
+
+
 def _second(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(microsecond=0)
 

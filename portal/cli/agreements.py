@@ -18,8 +18,8 @@ from portal.agreements import check as check_agreements
 from portal.agreements.compare import compare, told
 from portal.agreements.keyfile import written
 from portal.agreements.publication import Published, published
-from portal.agreements.suspending import lift, suspend
-from portal.agreements.suspension import in_words
+from portal.agreements.suspending import lift, own_standing, suspend
+from portal.agreements.suspension import Suspension, in_words
 from portal.agreements.suspensions import read_suspensions, standing, suspension_file
 from portal.agreements.templates import filled, places, templates
 from portal.cli import matrix, running
@@ -229,7 +229,9 @@ def agreement_suspend(folder: Path, agreement_id: str, json: bool, **said: Any) 
         "key_id": said["key_id"] or _id_of(written(private), said["partner"], vocabulary),
     }  # fmt: skip
     agreements = folder / "agreements"
+    there: tuple[int, ...] = ()
     if said["number"]:
+        there = own_standing(agreements, vocabulary, agreement=agreement_id, partner=said["partner"])
         done = lift(agreements, vocabulary, number=said["number"], **common)
     else:
         done = suspend(agreements, vocabulary, **part, **common)
@@ -240,6 +242,8 @@ def agreement_suspend(folder: Path, agreement_id: str, json: bool, **said: Any) 
         click.echo(f"{done.partner} lifts its suspension {done.lifts} of {done.agreement}: {path}")
     else:
         click.echo(f"{in_words(done)}\nIt is number {done.number}; lift it with --lift {done.number}. Written to {path}")
+    if done.lifts and done.lifts not in there:
+        click.echo(_lifts_unseen(done, there), err=True)
 
 
 @agreement.command("register")
@@ -265,6 +269,15 @@ def _checked(each: Published, today: date) -> Iterable[str]:
     left = (each.reviewBy - today).days
     if each.state != "ended" and left <= 60:
         yield f"  Review it within {left} days: by {each.reviewBy.isoformat()}."
+
+
+def _lifts_unseen(done: Suspension, there: tuple[int, ...]) -> str:
+    """A lift of what the file does not hold may be meant for what a portal remembers, or be a slip."""
+    stand = ", ".join(map(str, there)) or "none"
+    return (
+        f"No suspension {done.lifts} by {done.partner} stands in the file (standing there: {stand}). The lift counts only for "
+        f"{done.partner}'s own suspension {done.lifts}, if the portal remembers one; nobody else's is lifted."
+    )
 
 
 def _chosen(agreements: Agreements, agreement_id: str | None, folder: Path) -> list[Agreement]:

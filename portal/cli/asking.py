@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, BinaryIO, get_args
 
 import click
@@ -15,6 +17,8 @@ from portal.cli import client, page
 from portal.cli.frame import careful, fail, json_option, print_json
 from portal.model import Informed
 
+#: Between two sentences of a ruling. The conditions of a clause hold no full stop themselves.
+_SENTENCE_ENDS = re.compile(r"(?<=\.) ")
 _DEMO_URL = "http://127.0.0.1:8750"
 SUBJECT_HELP = "The child as JSON (SubjectInput) in a file, or - for standard input."
 
@@ -91,10 +95,20 @@ def explain(purpose: str, role: str | None, agency: str | None, kinds: tuple[str
     if json:
         print_json(rulings)
         return
-    for ruling in rulings:
-        what = f"{ruling['source']} {ruling['kind']}" + (f".{ruling['field']}" if ruling["field"] else "")
-        cited = ruling["clause"] or " ".join(part for part in (ruling["reason"], ruling["nearest"]) if part)
-        click.echo(f"{'yes' if ruling['permitted'] else 'no ':3} {what:60} {cited}")
+    for line in explained(rulings):
+        click.echo(line)
+
+
+def explained(rulings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line for each ruling; after those of one kind, once, what the clause that permits it asks for besides."""
+    for _, together in groupby(rulings, key=lambda ruling: (ruling["source"], ruling["kind"])):
+        of_kind = list(together)
+        for ruling in of_kind:
+            what = f"{ruling['source']} {ruling['kind']}" + (f".{ruling['field']}" if ruling["field"] else "")
+            cited = ruling["clause"] or " ".join(part for part in (ruling["reason"], ruling["nearest"]) if part)
+            yield f"{'yes' if ruling['permitted'] else 'no ':3} {what:60} {cited}"
+        besides = (said for ruling in of_kind if ruling["permitted"] for said in _SENTENCE_ENDS.split(ruling["words"])[1:])
+        yield from (f"        {said}" for said in dict.fromkeys(besides))
 
 
 def read_subject(file: BinaryIO) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _CONDITIONS = (
     "", "", "", "", 'consent = "required"', 'reason = "required"', 'assurance = "aal2"', 'informing = "after"',
     "ages = [0, 16]", 'history = "P5Y"', 'relationship = "own-agency"', 'break_glass = { reasons = ["immediate-danger"] }',
 )  # fmt: skip
-#: Of this kind an objection counts under every clause: under one alone it would tell of itself.
+#: Of this kind an objection counts, and each agency gives it under one clause alone: beside another the objection would tell of itself (CV244).
 _OBJECTED = "ChildVoice"
 #: Kinds of which every record has a day, so that a history can be asked for.
 _DATED = frozenset({"ChronologyEvent", "Exclusion", "WellbeingConcern"})
@@ -87,12 +87,12 @@ def vocabulary(standard: Standard) -> Vocabulary:
 
 def write(folder: Path, words: Vocabulary, count: int, seed: int = 7) -> None:
     """Write so many agreements, and sign each for all of its partners."""
-    chance = random.Random(seed)
+    chance, givers = random.Random(seed), set[str]()
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(1, count + 1):
         partners = tuple(chance.sample(AGENCIES, chance.choice((2, 2, 3, 4))))
         path = folder / f"isa-{number:03}.md"
-        path.write_bytes(fair_copy(_page(number, partners, words.standard, chance).encode(), path.name))
+        path.write_bytes(fair_copy(_page(number, partners, words.standard, chance, givers).encode(), path.name))
         for partner in partners:
             sign_off(path, words, partner, "2026", _KEYS[partner], "Chief executive", datetime(2026, 8, 20, tzinfo=UTC))
 
@@ -126,22 +126,23 @@ def source_of(agency: str) -> str:
     return f"{agency}-records"
 
 
-def _page(number: int, partners: tuple[str, ...], standard: Standard, chance: random.Random) -> str:
+def _page(number: int, partners: tuple[str, ...], standard: Standard, chance: random.Random, givers: set[str]) -> str:
     named = _listed(partners)
     header = _HEADER.format(number=number, version=chance.randint(1, 4), partners=named, standard=standard.version)
-    return header + "".join(_clause(at, partners, standard, chance) for at in range(1, chance.randint(2, 4) + 1))
+    return header + "".join(_clause(at, partners, standard, chance, givers) for at in range(1, chance.randint(2, 4) + 1))
 
 
-def _clause(number: int, partners: tuple[str, ...], standard: Standard, chance: random.Random) -> str:
+def _clause(number: int, partners: tuple[str, ...], standard: Standard, chance: random.Random, givers: set[str]) -> str:
     refuses, kinds = chance.random() < 0.05, chance.sample(KINDS, chance.randint(1, 3))
     conditions = "" if refuses else chance.choice(_CONDITIONS)
     if "history" in conditions and not _DATED.issuperset(kinds):
         conditions = ""
+    first = chance.choice(partners)
     if _OBJECTED in kinds and not refuses:
-        kinds, conditions = [_OBJECTED], 'objection = "counts"'
+        kinds, conditions = ([_OBJECTED], 'objection = "counts"') if first not in givers else (["Attendance"], "")
+        givers.add(first)
     asks = f"conditions = {{ {conditions} }}" if conditions else ""
     said = "\n".join(f"kinds.{kind} = {{ {_fields(kind, standard, chance)}{_tiers(refuses, chance)} }}" for kind in kinds)
-    first = chance.choice(partners)
     others = [partner for partner in partners if partner != first]
     return _CLAUSE.format(
         number=number, from_=_listed([first]), to=_listed(others), roles=_listed(chance.sample(ROLES, chance.randint(1, 3))),

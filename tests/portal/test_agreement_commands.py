@@ -362,6 +362,28 @@ def test_another_partners_lift_lifts_nothing(federation: Path, keys: Callable[[s
     assert refused(*suspend(federation, keys(SCHOOL), POLICE, "--lift", 1)) == ["CV216"]
 
 
+def test_a_lift_of_what_the_file_does_not_hold_is_written_and_said_to_lift_nobody_elses(
+    federation: Path, keys: Callable[[str], Path]
+) -> None:
+    did(*suspend(federation, keys(POLICE)))
+    lost = run(*suspend(federation, keys(SCHOOL), SCHOOL, "--lift", 1))
+    beyond = run(*suspend(federation, keys(POLICE), POLICE, "--lift", 4), "--json")
+
+    assert (lost.exit_code, beyond.exit_code) == (0, 0)
+    assert lost.stdout.startswith("hillview-school lifts its suspension 1 of ISA-07: ")
+    assert "No suspension 1 by hillview-school stands in the file (standing there: none)." in lost.stderr
+    assert "only for hillview-school's own suspension 1" in lost.stderr
+    assert "No suspension 4 by northshire-police stands in the file (standing there: 1)." in beyond.stderr
+    assert json.loads(beyond.stdout)["lifts"] == 4
+    assert state_of(federation, "ISA-07") == "suspended"
+
+
+def test_a_lift_of_what_stands_in_the_file_is_not_doubted(federation: Path, keys: Callable[[str], Path]) -> None:
+    did(*suspend(federation, keys(POLICE)))
+
+    assert run(*suspend(federation, keys(POLICE), POLICE, "--lift", 1)).stderr == ""
+
+
 def test_a_part_is_stopped_in_the_table_of_who_may_see_what(federation: Path, keys: Callable[[str], Path]) -> None:
     def permitted() -> set[tuple[str, str]]:
         rows = json.loads(did("agreement", "show", federation, "ISA-07", "--matrix", "--json"))

@@ -12,11 +12,15 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from portal.cli import main
+from portal.agreements.wording import asked_of
+from portal.cli import main, running
+from portal.cli.asking import explained
 from portal.demo import FEDERATION
+from portal.explaining import explain
 
 
 def run(*arguments: str, environment: dict[str, str] | None = None) -> Result:
@@ -103,6 +107,34 @@ def test_an_agreement_that_is_not_there_is_said_to_be_missing_with_those_that_ar
 
     assert done.exit_code == 2
     assert "ISA-07" in done.stderr
+
+
+def test_what_the_clause_of_a_permitted_kind_asks_for_is_said_once_below_its_fields() -> None:
+    held = running.without_environment(FEDERATION).agreements
+    asks = {each.cite(clause.number): asked_of(clause.terms.conditions) for each in held.all for clause in each.clauses}
+    rules, known = held.rules, held.vocabulary
+    found = explain(rules, known.standard, known.sources, "early-help", ["named_person"], "hillview-school", None, running.now())
+    lines = list(explained([msgspec.to_builtins(each) for each in found]))
+    below = below_each_kind(lines)
+
+    assert [line for line in lines if not line.startswith(" ")] == [line for line in lines if line[:3] in ("yes", "no ")]
+    assert any(below.values())
+    for source, kind in {(each.source, each.kind) for each in found}:
+        cited = {each.clause for each in found if (each.source, each.kind) == (source, kind) and each.permitted}
+        assert below[f"{source} {kind}"] == [said for clause in cited for said in asks[clause or ""]]
+
+
+def below_each_kind(lines: list[str]) -> dict[str, list[str]]:
+    """The indented sentences after the lines of each source and kind."""
+    below: dict[str, list[str]] = {}
+    what = ""
+    for line in lines:
+        if line.startswith("        "):
+            below[what].append(line.strip())
+        else:
+            what = " ".join(line.split()[1:3]).split(".")[0]
+            below.setdefault(what, [])
+    return below
 
 
 def test_the_standard_is_printed_whole() -> None:

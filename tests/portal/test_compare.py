@@ -147,7 +147,82 @@ def test_a_difference_that_adds_nothing_to_the_sum_is_told_all_the_same(tmp_path
     before = page(clause(1, "One", kinds=kinds('["occurredOn"]')), clause(2, "Two", kinds=kinds('["summary"]')))
     found = difference(tmp_path, before, page(clause(1, "Both", kinds=kinds())))
 
-    assert [line for line in lines(found) if "differently" in line] == ["  given differently by its clauses: §1, instead of §1, §2"]
+    assert said_of(found) == [
+        "§1 gains summary",
+        "§2, gone: summary up to T3, that a record exists up to T3, from 1 September 2026 until 31 August 2028",
+    ]
+
+
+def said_of(comparison: Comparison) -> list[str]:
+    """What is told besides fields of the one change there is."""
+    (change,) = comparison.changes
+    return list(change.words)
+
+
+LOOSENED = [
+    pytest.param(
+        '{ history = "P2Y", ages = [4, 16], reason = "required" }',
+        ["from now on: Nothing that is more than 2 years old.", "no longer: Nothing that is more than 1 year old."],
+        id="history-longer",
+    ),
+    pytest.param('{ ages = [4, 16], reason = "required" }', ["no longer: Nothing that is more than 1 year old."], id="history"),
+    pytest.param('{ history = "P1Y", reason = "required" }', ["no longer: Only for children from 4 to under 16 years old."], id="ages"),
+    pytest.param('{ history = "P1Y", ages = [4, 16] }', ["no longer: The asker must give a reason in words."], id="reason"),
+]
+
+
+@pytest.mark.parametrize(("conditions", "said"), LOOSENED)
+@pytest.mark.parametrize("loosened", [1, 2])
+def test_what_one_of_two_clauses_asks_for_no_longer_is_told_with_its_number(
+    tmp_path: Path, conditions: str, said: list[str], loosened: int
+) -> None:
+    """The other clause asks for the same still, or never asked for it: neither hides what has changed."""
+    strict = '{ history = "P1Y", ages = [4, 16], reason = "required" }'
+    for other in (None, strict):
+        asked: dict[int, str | None] = {loosened: strict, 3 - loosened: other}
+        found = difference(tmp_path, two(asked), two({**asked, loosened: conditions}))
+
+        assert said_of(found) == [f"§{loosened} {each}" for each in said]
+
+
+def two(asked: dict[int, str | None]) -> str:
+    """One kind under two clauses, each with conditions of its own."""
+    given = {1: kinds('["occurredOn"]'), 2: kinds('["occurredOn", "summary"]')}
+    return page(*(clause(number, "Clause", kinds=given[number], conditions=asked[number]) for number in (1, 2)))
+
+
+def test_fields_tiers_and_days_of_each_of_several_clauses_are_told(tmp_path: Path) -> None:
+    before = page(clause(1, "One", kinds=kinds('["occurredOn"]')), clause(2, "Two", kinds=kinds('["occurredOn", "summary"]', "T3", "T4")))
+    after = page(
+        clause(1, "One", kinds=kinds('["occurredOn", "category"]', "T3", "T4")),
+        clause(2, "Two", kinds=kinds('["occurredOn"]', "T3", "T4"), when=None),
+    )
+
+    assert said_of(difference(tmp_path, before, after)) == [
+        "§1 gains category",
+        "§1 existence raised: that a record exists is shown up to T4, instead of T3",
+        "§2 loses summary",
+        "§2 shown for as long as the agreement lasts, instead of from 1 September 2026 until 31 August 2028",
+    ]
+
+
+def test_a_clause_beside_another_that_is_new_is_told_with_all_it_asks_for(tmp_path: Path) -> None:
+    after = page(clause(kinds=kinds()), clause(2, "Two", kinds=kinds('["summary"]'), when=None, conditions='{ history = "P1Y" }'))
+
+    assert said_of(difference(tmp_path, BASE, after)) == [
+        "§2, new: summary up to T3, that a record exists up to T3, for as long as the agreement lasts",
+        "§2 from now on: Nothing that is more than 1 year old.",
+    ]
+
+
+def test_a_clause_that_has_moved_is_told_by_both_its_numbers_if_it_changed_and_not_at_all_if_not(tmp_path: Path) -> None:
+    one, two = kinds('["occurredOn"]'), kinds('["summary"]')
+    before = page(clause(1, "One", kinds=one), clause(2, "Two", kinds=two))
+    moved = page(clause(1, "Two", kinds=two), clause(2, "One", kinds=one))
+    changed = page(clause(1, "Two", kinds=two), clause(2, "One", kinds=one, conditions='{ history = "P1Y" }'))
+
+    assert difference(tmp_path, before, moved).changes == ()
+    assert said_of(difference(tmp_path, before, changed)) == ["§2 (before: §1) from now on: Nothing that is more than 1 year old."]
 
 
 @pytest.mark.parametrize(

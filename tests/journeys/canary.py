@@ -6,7 +6,9 @@ import base64
 import binascii
 import random
 import re
-from collections.abc import Iterable, Iterator
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +20,9 @@ _ENOUGH = 8
 _TEXT = re.compile(rb"zq(?=([a-z]{6}))")
 _DIGITS = re.compile(rb"\d{10,}")
 _DIGESTS = re.compile(rb"[0-9a-f]{32,}")
+#: What is left of a digest that a database's page has cut in two, with whatever byte the page begins with.
+_PIECES = re.compile(rb"[0-9a-f]{8,}")
+_SQLITE = b"SQLite format 3\0"
 _GROUPED = re.compile(rb"(?<=\d)[ .-](?=\d)")
 #: A day or month of a year in which nothing but a canary's time lies: births in 1910-1919, records in the 1800s and 2100s.
 _YEAR = rb"(?:191\d|18\d\d|21[3-9]\d)"
@@ -144,9 +149,33 @@ def files(*folders: Path) -> Iterator[Path]:
 
 
 def leaks(markers: Markers, paths: Iterable[Path]) -> list[str]:
-    """Every sighting in every file, and in the files' names."""
+    """Every sighting in every file, and in the files' names. What databases hold as digests is known whole, and counts for nothing in pieces."""
+    searched = [*paths]
+    pieces = _pieces(digests(searched))
     said: list[str] = []
-    for path in paths:
-        found = markers.sightings(path.read_bytes()) | markers.sightings(path.name.encode())
+    for path in searched:
+        found = markers.sightings(_without(pieces, path.read_bytes())) | markers.sightings(path.name.encode())
         said += [f"{path}: {each}" for each in sorted(found)]
     return said
+
+
+def digests(paths: Iterable[Path]) -> set[bytes]:
+    """Every digest in a value of a database that was closed in order. A page may cut what its value holds whole."""
+    return {digest for path in paths if path.read_bytes()[:16] == _SQLITE for value in _values(path) for digest in _DIGESTS.findall(value)}
+
+
+def _values(database: Path) -> Iterator[bytes]:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True)) as opened:
+        for (table,) in opened.execute("select name from sqlite_master where type = 'table'").fetchall():
+            for row in opened.execute(f'select * from "{table}"'):
+                yield from (value if isinstance(value, bytes) else value.encode() for value in row if isinstance(value, bytes | str))
+
+
+def _pieces(whole: Iterable[bytes]) -> frozenset[bytes]:
+    """Every beginning and every end of a digest that is long enough to look like a day."""
+    return frozenset(piece for digest in whole for at in range(8, len(digest)) for piece in (digest[:at], digest[-at:]))
+
+
+def _without(pieces: Collection[bytes], data: bytes) -> bytes:
+    """What is left without them: the piece alone, or behind one byte of the page's own."""
+    return _PIECES.sub(lambda run: b"" if run[0] in pieces or run[0][1:] in pieces else run[0], data)

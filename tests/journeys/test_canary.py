@@ -262,6 +262,22 @@ def test_the_search_finds_a_marker_that_was_planted(tmp_path: Path, disguise: Ca
     assert {line.partition(": ")[0] for line in found} == {str(tmp_path / "state" / "access.db-wal")}
 
 
+def test_a_digest_that_a_page_has_cut_is_no_sighting_and_the_same_digits_elsewhere_are_one(tmp_path: Path) -> None:
+    """21920625 reads as a day of a canary's time; here it stands in the nonce of an event."""
+    markers, nonce = Markers(seed=1), "9b0c1733a21920625e35e50f26ea77d1"
+    half = nonce[5:28]
+    with closing(sqlite3.connect(tmp_path / "access.db")) as database:
+        database.execute("create table events (body text)")
+        database.execute("insert into events values (?)", (f'{{"nonce":"{nonce}"}}',))
+        database.commit()
+    for cut in (nonce[:26], nonce[6:], f"1{nonce[6:]}"):
+        (tmp_path / "access.db-wal").write_bytes(b'"nonce":"' + cut.encode() + b"\0\0\x07,\x81")
+        assert leaks(markers, files(tmp_path)) == []
+    for leaked in ("21920625", f"{half}", "born 21920625 and more"):
+        (tmp_path / "access.db-wal").write_bytes(b'"nonce":"' + leaked.encode() + b"\0\0\x07,\x81")
+        assert leaks(markers, files(tmp_path)), leaked
+
+
 def test_half_a_name_is_a_leak_too(tmp_path: Path) -> None:
     markers = Markers(seed=1)
     (tmp_path / "log").write_text(f"Ash-{markers.text(Where('a child', 'name'))[:9]}…", "utf-8")

@@ -40,6 +40,8 @@ class Running:
     def __init__(self, leaving: Leaving, stop: Callable[[], None] | None = None, kill: Callable[[], None] | None = None) -> None:
         self.stop = stop
         self.kill = kill
+        #: Whether the database was told to stop: it may still hold that against the next query on this connection.
+        self.stopped = False
         self._leaving = leaving
         self._steps: set[asyncio.Future[Any]] = set()
 
@@ -79,6 +81,7 @@ class Running:
         while self._steps and asyncio.get_running_loop().time() < until:
             if self.stop:
                 # Told again and again: a query that has not begun yet does not hear it.
+                self.stopped = True
                 self.stop()
             await asyncio.wait(self._steps, timeout=0.05)
 

@@ -91,7 +91,7 @@ class Server:
         except Exception as error:
             raise self._fate(error, step) from None
         finally:
-            await running.let_go(lambda: _given_back(connection))
+            await running.let_go(lambda: _given_back(connection, running))
 
     def _fate(self, error: BaseException, step: str) -> Exception:
         return fate(error, f"{self.source}: {step}")
@@ -164,9 +164,11 @@ async def _stoppers(connection: AsyncConnection) -> tuple[Callable[[], None] | N
     return None, driver.terminate
 
 
-async def _given_back(connection: AsyncConnection) -> None:
-    """Back to the pool, or out of it when it is no longer any good."""
+async def _given_back(connection: AsyncConnection, running: Running) -> None:
+    """Back to the pool, or out of it when it is no longer any good: one told to stop would end the next query, about another child."""
     try:
+        if running.stopped:
+            await connection.invalidate()
         await connection.close()
     except Exception:
         await connection.invalidate()

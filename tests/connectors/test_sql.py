@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import re
 import sqlite3
 import time
@@ -158,6 +159,27 @@ async def test_no_query_is_left_at_the_server_a_second_after_the_deadline(postgr
         left = await postgres.running("pg_sleep(25)")
 
     assert (while_asking, left) == (1, 0)
+
+
+async def test_a_question_broken_off_never_ends_the_next_one_about_another_child(tmp_path: Path, source: Source) -> None:
+    """SQLite keeps an order to stop for whoever uses the connection next: that source would read as silent for no reason of its own."""
+    with sqlite3.connect(tmp_path / "busy.db") as database:
+        database.executescript(TABLES.format(id="integer", date="text"))
+        many = [(number, "Al", "Elm", "2014-02-03", None) for number in range(100, 3100)]
+        database.executemany("insert into pupil values (?, ?, ?, ?, ?)", many)
+    text = SCHOOL.format(url=f"sqlite:///{tmp_path}/busy.db", deadline=5.0).replace(" limit 51", "")
+    broken_off = Subject(family_name="Elm", given_name="Al", birth_date="2014-02-03")
+    rnd, answers = random.Random(1), []
+    async with opened(source(text)) as connector:
+        for _ in range(60):
+            asking = [asyncio.create_task(connector.find(broken_off, ask())) for _ in range(10)]
+            await asyncio.sleep(rnd.random() * 0.03)
+            for each in asking:
+                each.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+            answers += await asyncio.gather(*(connector.find(JO, ask()) for _ in range(10)), return_exceptions=True)
+
+    assert [each for each in answers if isinstance(each, BaseException) or len(each) != 2] == []
 
 
 async def test_the_server_ends_a_query_by_itself_before_the_sources_deadline(postgres: Postgres, source: Source) -> None:

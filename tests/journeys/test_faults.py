@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import os
 import shutil
@@ -77,6 +78,15 @@ async def timely(northshire: Northshire, who: str = "morag", subject: Mapping[st
     access = answered.view["receipt"]["access"]
     assert [event["type"] for event in northshire.events() if event.get("access") == access] == ["intent", "conclusion"]
     return Timely(answered, seconds, reports)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _a_heap_of_its_own() -> Iterator[None]:
+    """The portal runs in the suite's own process here; what earlier tests left behind is not collected in its time (0.3 s each time)."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench soak lock signatures api docs audit clean
+.PHONY: demo test check bench bench-families bench-linkage soak lock signatures api docs audit clean
 
 demo: $(READY) ## six agencies, one portal, one child's view; serves until Ctrl-C (ONCE=1 stops after the view, PORT=0 takes a free port)
 	@$(BIN)/childview demo $(if $(ONCE),--once) $(if $(PORT),--port $(PORT))
@@ -23,6 +23,16 @@ check: $(READY) ## format, lint, types, layers
 
 bench: $(READY) ## speed, as ratios measured side by side in one run
 	$(BIN)/python -m tests.bench
+
+bench-families: $(READY) ## false links, links and choices on generated families (QUERIES=30000, SEED=2026, MODE=plain, rich, numbers or full)
+	$(BIN)/python -m tests.bench.families --queries $(or $(QUERIES),30000) --seed $(or $(SEED),2026) --mode $(or $(MODE),plain) --jobs 2 --show-errors 20
+
+bench-linkage: $(READY) ## models trained with Splink 5 and 4 on FEBRL, read and scored by us; beside them the shipped weights (about five minutes)
+	test -x .venv-bench/bin/python || { $(PYTHON) -m venv .venv-bench && .venv-bench/bin/pip install --quiet --require-hashes -r tests/bench/febrl/requirements.lock; }
+	test -x .venv-bench-4/bin/python || { $(PYTHON) -m venv .venv-bench-4 && .venv-bench-4/bin/pip install --quiet --require-hashes -r tests/bench/febrl/requirements-v4.lock; }
+	.venv-bench/bin/python -m tests.bench.febrl.train build/febrl
+	.venv-bench-4/bin/python -m tests.bench.febrl.train build/febrl
+	for what in equal recall shipped; do $(BIN)/python -m tests.bench.febrl $$what build/febrl; done
 
 soak: $(READY) ## ten clients for FOR=60 seconds, with cancelled and failing questions, then the log is verified
 	$(BIN)/python -m tests.bench.soak $(or $(FOR),60)

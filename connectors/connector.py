@@ -7,7 +7,7 @@ person. What a connector can do is derived from the methods present. Everything 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -109,8 +109,18 @@ class Record(msgspec.Struct, frozen=True):
 Provide = Callable[[Person, Ask], AsyncIterator[Record]]
 _Method = TypeVar("_Method", bound=Callable[..., AsyncIterator[Record]])
 
-#: At most this many persons may come back from ``find``; one more is TOO_MANY.
+#: At most this many persons may come back from one search; one more says "too many".
 FIND_LIMIT = 50
+#: At most this many persons are looked at, whatever several searches have found.
+MOST_PERSONS = 200
+
+
+class Persons(list[Person]):
+    """What several searches have found together; ``more`` says that one of them had found more than it may."""
+
+    def __init__(self, persons: Iterable[Person] = (), *, more: bool = False) -> None:
+        super().__init__(persons)
+        self.more = more
 
 
 def provides(kind: str) -> Callable[[_Method], _Method]:
@@ -153,7 +163,7 @@ class Connector:
         return bool(typed & self.finds_by) or (by_name and "demographics" in self.finds_by)
 
     async def find(self, subject: Subject, ask: Ask) -> list[Person]:
-        """Who this might be here. An empty list is an answer; 51 persons say "too many"."""
+        """Who this might be here. An empty list is an answer; 51 persons say "too many", as does ``Persons(..., more=True)``."""
         raise TypeError(f"{type(self).__name__} has no find")
 
     def provided(self) -> Mapping[str, Provide]:

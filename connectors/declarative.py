@@ -20,6 +20,8 @@ import msgspec
 from connectors import settings as files
 from connectors.connector import Connector
 from connectors.errors import ConfigurationError, Misconfigured, Mistake
+from connectors.matching import Matcher
+from connectors.matching.tuning import Tuning, tuned
 from connectors.settings import Document
 from connectors.standard import Standard
 
@@ -66,6 +68,7 @@ class SourceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     tier: Tier | None = None
     service: str | None = None
     auth: Auth | None = None
+    matching: Tuning = Tuning()
 
 
 class Declaration(msgspec.Struct, frozen=True):
@@ -93,6 +96,7 @@ class Declared(msgspec.Struct):
     id: str
     settings: SourceSettings
     connector: Connector
+    matcher: Matcher = Matcher()
 
 
 Factory = Callable[[Declaration], Connector]
@@ -102,12 +106,14 @@ def declare(path: Path, standard: Standard, secrets: Path | None = None) -> Decl
     """Read one source file; its name is the source's id.
 
     ``secrets`` is the folder to which ``file:PATH`` (and a relative database file) is relative; None: the file's own folder. Secrets
-    are resolved when the connector opens, so that a file can be checked without them. Raises ConfigurationError with every mistake.
+    are resolved when the connector opens, so that a file can be checked without them. Files that ``source.matching`` names are read
+    at once, and are relative to the file's own folder. Raises ConfigurationError with every mistake.
     """
     document = files.read(path, "CV150")
     settings, mistakes = _settings(document)
     factory, unknown = _factory(document)
-    mistakes += unknown
+    matcher, untuned = tuned(document, path.parent)
+    mistakes += [*unknown, *untuned]
     # The other tables are read even when the settings are wrong, so that all mistakes show at once.
     stand_in = settings or _stand_in(document)
     connector: Connector | None = None
@@ -117,9 +123,10 @@ def declare(path: Path, standard: Standard, secrets: Path | None = None) -> Decl
         except ConfigurationError as error:
             mistakes += error.mistakes
     if mistakes or settings is None or connector is None:
-        raise ConfigurationError(sorted(mistakes, key=lambda mistake: mistake.line or 0))
+        # The file's own mistakes by line, and then those of the files it names.
+        raise ConfigurationError(sorted(mistakes, key=lambda each: (each.file != document.file, each.file or "", each.line or 0)))
     connector.contact = settings.contact
-    return Declared(path.stem, settings, connector)
+    return Declared(path.stem, settings, connector, matcher)
 
 
 def refuse_unknown_tables(document: Document, known: tuple[str, ...]) -> list[Mistake]:

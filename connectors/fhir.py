@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import unicodedata
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -130,8 +129,7 @@ class FhirConnector(Reader[FhirFind, FhirProvide]):
                 for resource in resources:
                     patient = self._patient(resource, step)
                     self._asked_for(patient, search.form, given, step)
-                    if _family_agrees(patient, search.form, given):
-                        yield self._patients.person(patient, resource)
+                    yield self._patients.person(patient, resource)
 
     async def records(self, holding: Holding[FhirProvide], person: Person, ask: Ask) -> AsyncGenerator[Record, None]:
         step = f"provide.{holding.kind}"
@@ -281,21 +279,6 @@ def _filled(text: str, given: Mapping[str, Any], raw: bool = False) -> str:
 def _bare(name: str) -> str:
     """A parameter's name without its modifier and chain."""
     return name.partition(":")[0].partition(".")[0]
-
-
-def _family_agrees(patient: Patient, form: FhirFind, given: Mapping[str, str]) -> bool:
-    """Whether one of the family names begins as asked. A server may search by sound; what merely sounds alike is nobody we asked for."""
-    for name, text in form.parameters.items():
-        if _bare(name) == "family":
-            asked = _letters(_filled(text, given, raw=True))
-            if not any(_letters(each.family).startswith(asked) for each in patient.name):
-                return False
-    return True
-
-
-def _letters(name: str | None) -> str:
-    bare = unicodedata.normalize("NFKD", name or "").casefold()
-    return "".join(character for character in bare if character.isalpha())
 
 
 def _references(resource: Mapping[str, Any]) -> Iterable[Any]:

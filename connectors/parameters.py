@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from itertools import islice, product
 
 import msgspec
+from anyascii import anyascii
+from jellyfish import soundex
 
 from connectors.connector import Subject
 from connectors.scalars import normalise
@@ -15,6 +17,8 @@ from connectors.scalars import normalise
 COMMON_SYSTEMS = ("nhs_number", "chi", "upn", "scn")
 #: Names, birth date and sex: what matching always may be sent.
 PLAIN = ("given_name", "middle_names", "family_name", "former_family_name", "birth_date", "sex")
+#: Made of the same, for searching loosely: a search by the letter loses whoever was misspelt, and no scoring finds them again.
+LOOSE = ("family_soundex", "given_soundex", "family_start", "given_start", "birth_year", "birth_month_day", "birth_date_swapped")
 #: Placeholders of a find that ``source.needs`` must name, and by which word.
 NEEDED = {"postcode": "postcode", "address": "address", "phone": "phones", "school": "school", "parents": "parents"}
 #: Placeholders of a provide.
@@ -37,7 +41,7 @@ class Vocabulary(msgspec.Struct, frozen=True):
     @property
     def known(self) -> tuple[str, ...]:
         """Every placeholder there is, for hints."""
-        return (*self.systems, *PLAIN, *NEEDED)
+        return (*self.systems, *PLAIN, *LOOSE, *NEEDED)
 
     def lacking(self, name: str) -> str | None:
         """The word that ``source.needs`` must hold before this placeholder may be used, or None."""
@@ -49,6 +53,7 @@ class Vocabulary(msgspec.Struct, frozen=True):
         given: dict[str, tuple[str, ...]] = {name: _some(getattr(subject, name)) for name in PLAIN}
         if not _FULL_DATE.fullmatch(subject.birth_date or ""):
             given["birth_date"] = ()
+        given |= _loose(given)
         for name, system in self.systems.items():
             given[name] = _some(*(normalise(system, each.value) for each in subject.identifiers if each.system == system))
         given["postcode"] = _some(*(address.postcode for address in subject.addresses))
@@ -86,6 +91,26 @@ def fill(value: object, given: Mapping[str, object]) -> object:
     if isinstance(value, Mapping):
         return {key: fill(part, given) for key, part in value.items()}
     return [fill(part, given) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _loose(given: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Codes of sound (American Soundex, as databases have it), first letters, and parts of the birth date."""
+    families = [_letters(each) for name in ("family_name", "former_family_name") for each in given[name]]
+    firsts = [_letters(each) for each in given["given_name"]]
+    born = given["birth_date"]
+    return {
+        "family_soundex": _some(*(soundex(each) for each in families if each)),
+        "given_soundex": _some(*(soundex(each) for each in firsts if each)),
+        "family_start": _some(*(each[:3] for each in families)),
+        "given_start": _some(*(each[:1] for each in firsts)),
+        "birth_year": _some(*(each[:4] for each in born)),
+        "birth_month_day": _some(*(each[5:] for each in born)),
+        "birth_date_swapped": _some(*(f"{each[:4]}-{each[8:]}-{each[5:7]}" for each in born if each[8:] <= "12" and each[8:] != each[5:7])),
+    }
+
+
+def _letters(name: str) -> str:
+    return "".join(character for character in anyascii(name).casefold() if character.isalpha())
 
 
 def _some(*values: str | None) -> tuple[str, ...]:

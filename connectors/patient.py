@@ -99,8 +99,9 @@ class Patient(msgspec.Struct, frozen=True):
         return any(_compact(each.value) == _compact(value) and (not bar or each.system == system) for each in self.identifier)
 
     def born(self, day: str) -> bool:
-        """Whether the birth date is that day, or a month or year that holds it."""
-        return bool(self.birth_date) and day.startswith(self.birth_date or "-")
+        """Whether the birth date is that day, or lies in that month or year, or is a month or year that holds it."""
+        known = self.birth_date or "-"
+        return day.startswith(known) or known.startswith(day)
 
 
 class PatientTable(msgspec.Struct, frozen=True):

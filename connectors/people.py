@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 import structlog
 
-from connectors.connector import FIND_LIMIT, Address, Identifier, Person, Shield
+from connectors.connector import Address, Identifier, Person, Shield
 from connectors.errors import Misconfigured, Mistake
 from connectors.mapping import CONVERTERS, UNREADABLE, Path, Reading, Rule, at, plain, reading, text_id
 from connectors.settings import Document, collect
@@ -193,12 +193,12 @@ def _named_people(value: Any) -> tuple[str, ...] | None:
 
 
 def join(persons: Iterable[Person]) -> list[Person]:
-    """Persons by their id, in the order first seen, at most one more than may come back (which says "too many")."""
+    """Persons by their id, in the order first seen."""
     joined: dict[str, Person] = {}
     for person in persons:
         known = joined.get(person.id)
         joined[person.id] = _together(known, person) if known else person
-    return list(joined.values())[: FIND_LIMIT + 1]
+    return list(joined.values())
 
 
 def _together(first: Person, second: Person) -> Person:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
-from connectors.connector import FIND_LIMIT, Ask, Connector, Person, Provide, Record, Subject
+from connectors.connector import FIND_LIMIT, MOST_PERSONS, Ask, Connector, Person, Persons, Provide, Record, Subject
 from connectors.declarative import Declaration, refuse_unknown_tables
 from connectors.errors import ConfigurationError, Mistake
 from connectors.mapping import CONVERTERS, Path, Reading, Rule, at, column, reading, text_id
@@ -110,9 +110,12 @@ class Reader(Connector, Generic[_Find, _Provide]):
         return bool(self._asked(subject))
 
     async def find(self, subject: Subject, ask: Ask) -> list[Person]:
-        """Every find whose placeholders are all known, at the same time; persons joined by id, at most 51."""
+        """Every find whose placeholders are all known, at the same time; persons joined by id, at most 200 of them."""
         runs = [self._persons(search, given, ask) for search, given in self._asked(subject)]
-        return join(person for persons in await together(runs) for person in persons)
+        found = await together(runs)
+        joined = join(person for persons in found for person in persons)
+        more = len(joined) > MOST_PERSONS or any(persons.more for persons in found)
+        return Persons(joined[:MOST_PERSONS], more=more)
 
     def provided(self) -> Mapping[str, Provide]:
         """The kinds that the file declares."""
@@ -122,15 +125,16 @@ class Reader(Connector, Generic[_Find, _Provide]):
         values = self.vocabulary.values(subject)
         return [(search, given) for search in self.searches for given in bindings(search.parameters, values)]
 
-    async def _persons(self, search: Search[_Find], given: Mapping[str, str], ask: Ask) -> list[Person]:
-        found: list[Person] = []
+    async def _persons(self, search: Search[_Find], given: Mapping[str, str], ask: Ask) -> Persons:
+        found = Persons()
         seen: set[str] = set()
         async with aclosing(self.persons(search, given, ask)) as persons:
             async for person in persons:
+                if len(seen | {person.id}) > FIND_LIMIT:
+                    found.more = True
+                    break
                 found.append(person)
                 seen.add(person.id)
-                if len(seen) > FIND_LIMIT:
-                    break
         return found
 
     # The file.

@@ -12,8 +12,14 @@ from datetime import date
 import msgspec
 
 from connectors.connector import Identifier, Person, Record, Shield, Subject
-from connectors.matching import compare
-from connectors.scalars import CHECKERS
+from connectors.matching import Matcher, Standing, standing
+from connectors.scalars import CHECKERS, normalise, valid
+
+#: What a subject gives beside names, birth date and numbers, by the part of the score that it makes, and what stands for "not typed".
+_BESIDES: dict[str, tuple[str, object]] = {
+    "middle": ("middle_names", None), "sex": ("sex", None), "place": ("addresses", ()), "phone": ("phones", ()),
+    "school": ("school", None), "parents": ("parents", ()),
+}  # fmt: skip
 
 
 class Shielded(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,35 +33,67 @@ class Shielded(msgspec.Struct, frozen=True, kw_only=True):
     excused: tuple[Identifier, ...]
 
 
-def shielded(subject: Subject, persons: Iterable[Person], asker: str) -> Shielded:
-    """Apply the shields of the persons found. ``asker`` is ``issuer|person``; who is cleared by name meets no shield."""
+def shielded(subject: Subject, persons: Iterable[Person], asker: str, matcher: Matcher, learnt: tuple[Identifier, ...] = ()) -> Shielded:
+    """Apply the shields of the persons found. ``asker`` is ``issuer|person``; who is cleared by name meets no shield.
+
+    ``learnt`` are numbers of the child that nobody typed: they bind as if somebody had, and excuse nobody.
+    """
     shields: set[Shield] = set()
     left: list[Person] = []
     excused: list[Identifier] = []
     for person in persons:
         shield = person.shield if asker not in person.cleared else None
-        if shield and binds(subject, person, shield):
+        if shield and binds_also(subject, person, shield, matcher, learnt):
             shields.add(shield)
-        elif shield == "IDENTITY" and compare(subject, person).possible:
-            excused += [each for each in subject.identifiers if each.system == compare(subject, person).contradicted]
+        elif shield == "IDENTITY" and may_be(subject, person, stands := standing(subject, person, matcher), matcher):
+            excused += [each for each in subject.identifiers if each.system == stands.contradicted]
         if shield != "IDENTITY":
             left.append(person)
     return Shielded(persons=tuple(left), shields=frozenset(shields), excused=tuple(excused))
 
 
-def binds(subject: Subject, person: Person, shield: Shield) -> bool:
+def binds(subject: Subject, person: Person, shield: Shield, matcher: Matcher) -> bool:
     """Whether a shield on this person binds the view: a link, or a possible one that is not proved to be somebody else.
 
-    Another number proves nothing: it may be mistyped, or typed to get round the shield. With another given name it may, of a child who
-    would be hidden altogether; a place is withheld even then, for it may be a twin's. The same number beside another name and another
-    birth date is a slip: no source could link such a person.
+    Another number proves nothing: it may be mistyped, or typed to get round the shield. With another given or family name it may, of a
+    child who would be hidden altogether; a place is withheld even then, for it may be a twin's. The same number beside another name and
+    another birth date is a slip: no source could link such a person.
     """
-    compared = compare(subject, person)
-    details = (compared.family_name, compared.given_name, compared.birth_date)
-    if compared.identifier is not None:
-        return shield == "LOCATION" or details.count("differs") < len(details)
-    somebody_else = shield == "IDENTITY" and compared.contradicted is not None and compared.given_name == "differs"
-    return (compared.by_demographics or compared.possible) and not somebody_else
+    stands = standing(subject, person, matcher)
+    if stands.number is not None or _same_number(subject, person):
+        return shield == "LOCATION" or not stands.wholly_different
+    if shield == "LOCATION":
+        return stands.of_one_family or may_be(subject, person, stands, matcher)
+    another_name = stands.another_given_name or stands.score.level("family") == "differs"
+    return not (stands.contradicted is not None and another_name) and may_be(subject, person, stands, matcher)
+
+
+def binds_also(subject: Subject, person: Person, shield: Shield, matcher: Matcher, learnt: tuple[Identifier, ...]) -> bool:
+    """Whether a shield on this person binds the view, by what was typed or by a number of the child that another source is certain of."""
+    known = msgspec.structs.replace(subject, identifiers=(*subject.identifiers, *learnt))
+    return binds(subject, person, shield, matcher) or (bool(learnt) and binds(known, person, shield, matcher))
+
+
+def may_be(subject: Subject, person: Person, stands: Standing, matcher: Matcher) -> bool:
+    """Whether this may be the subject, if nothing that was typed besides names and birth date may speak against it.
+
+    A source that does not hold it could link or offer the child all the same: a wrong number or school must be no way round a shield.
+    """
+    if stands.possible:
+        return True
+    against = {part.field for part in stands.score.parts if part.unrelated < 0}
+    left = {name: nothing for field, (name, nothing) in _BESIDES.items() if field in against}
+    numbers = tuple(each for each in subject.identifiers if each.system not in stands.score.numbers.contradicted)
+    return standing(msgspec.structs.replace(subject, identifiers=numbers, **left), person, matcher).possible
+
+
+def _same_number(subject: Subject, person: Person) -> bool:
+    """Whether a number is the same, also one that does not fit the birth date beside it: that may be what is wrong with the record."""
+    typed, held = (
+        {(each.system, normalise(each.system, each.value)) for each in someone.identifiers if valid(each.system, each.value)}
+        for someone in (subject, person)
+    )
+    return not typed.isdisjoint(held)
 
 
 def forbids_place(record: Record, today: date) -> bool:

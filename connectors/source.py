@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Literal, TypeVar
@@ -14,13 +14,14 @@ from typing import Literal, TypeVar
 import msgspec
 import structlog
 
-from connectors.connector import FIND_LIMIT, Address, Ask, Identifier, Person, Record, Shield, Subject
+from connectors.connector import FIND_LIMIT, MOST_PERSONS, Address, Ask, Identifier, Person, Persons, Provide, Record, Shield, Subject
 from connectors.declarative import Declared
 from connectors.errors import Misconfigured, Refused, SourceError, Unavailable
+from connectors.finding import Finding, find_among
 from connectors.localtime import day_of
-from connectors.matching import Match, compare, match
+from connectors.matching import standing
 from connectors.release import KindRule, SourceRule, Stamp, release, withheld
-from connectors.shields import binds, forbids_place, shielded
+from connectors.shields import binds_also, forbids_place, shielded
 from connectors.standard import BadRecord, Kind, Provenance, Standard, validate
 
 _T = TypeVar("_T")
@@ -30,29 +31,6 @@ log = structlog.get_logger("childview.source")
 _BREATH, _PATIENCE = 0.05, 1.0
 #: After so many records the others get their turn, and a deadline can strike.
 _BREATHER = 100
-
-FindState = Literal["FOUND", "NOTHING_TO_SHOW", "AMBIGUOUS", "TOO_MANY"]
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a source thinks this is: an accepted person, or why there is none; and, apart from that, the shields it found.
-
-    ``orders_known`` is False when its orders could not be read. ``on_place`` says that the match rests on the postcode, ``crowded`` that
-    more persons were found than were seen, and their shields. ``excused``: see ``Shielded``. ``slip`` are the systems of the numbers on
-    which alone it rests that somebody here may be the child. ``vouched`` says that the source names the asker among those who work with
-    the accepted person; the names themselves are taken off it.
-    """
-
-    state: FindState
-    person: Person | None = None
-    match: Match | None = None
-    shields: frozenset[Shield] = frozenset()
-    orders_known: bool = True
-    on_place: bool = False
-    crowded: bool = False
-    excused: tuple[Identifier, ...] = ()
-    slip: frozenset[str] = frozenset()
-    vouched: bool = False
 
 
 class KindAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +51,7 @@ class Source:
         self.agency = declared.settings.agency
         self.kinds = tuple(sorted(declared.connector.provided()))
         self.vouches = declared.connector.vouches is True
+        self.matcher = declared.matcher
         self._out: dict[str, datetime] = {}
         self._out_as: Literal["TIMED_OUT", "UNAVAILABLE"] = "UNAVAILABLE"
         self._opened, self._opening = False, asyncio.Lock()
@@ -124,44 +103,45 @@ class Source:
         known = bool(numbers) and all(self.can_find(Subject(identifiers=(number,))) for number in numbers)
         return known or (named and self.can_find(subject))
 
-    async def find(self, subject: Subject, ask: Ask, asker: str) -> Finding:
-        """Find the subject here. ``asker`` is ``issuer|person``, for clearances. Raises SourceError, TimeoutError or a bug's own error."""
-        sent = minimised(subject, self.settings.needs)
-        return await self._asked("find", ask.deadline, lambda: self._found(sent, ask, asker))
+    async def find(
+        self, subject: Subject, ask: Ask, asker: str, chosen: frozenset[str] = frozenset(), learnt: tuple[Identifier, ...] = ()
+    ) -> Finding:
+        """Find the subject here. ``asker`` is ``issuer|person``, for clearances; ``chosen`` the ids of persons a practitioner has picked.
 
-    async def fetch(self, person: Person, kind: str, rule: KindRule, ask: Ask, place: bool, now: datetime) -> KindAnswer:
-        """The records of one kind about an accepted person, minimised to what is permitted. Raises as ``find``."""
+        ``learnt`` are numbers nobody typed: they are searched by and can bring in a shield, and prove nothing; who is found is put beside
+        what was typed alone.
+        Raises SourceError, TimeoutError or a bug's own error.
+        """
+        sent = minimised(subject, self.settings.needs)
+        return await self._asked("find", ask.deadline, lambda: self._found(sent, ask, asker, chosen, learnt))
+
+    async def fetch(self, persons: tuple[Person, ...], kind: str, rule: KindRule, ask: Ask, place: bool, now: datetime) -> KindAnswer:
+        """The records of one kind about the accepted persons, minimised to what is permitted. Raises as ``find``."""
         if rule.since and (ask.since is None or ask.since < rule.since):
             ask = msgspec.structs.replace(ask, since=rule.since)
-        return await self._asked(kind, ask.deadline, lambda: self._answer(person, self._standard.kinds[kind], rule, ask, place, now))
+        return await self._asked(kind, ask.deadline, lambda: self._answer(persons, self._standard.kinds[kind], rule, ask, place, now))
 
-    async def _found(self, sent: Subject, ask: Ask, asker: str) -> Finding:
+    async def _found(self, sent: Subject, ask: Ask, asker: str, chosen: frozenset[str], learnt: tuple[Identifier, ...]) -> Finding:
         await self.open()
-        persons = await self._connector.find(sent, ask)
-        seen = shielded(sent, persons, asker)
+        persons = await self._connector.find(msgspec.structs.replace(sent, identifiers=(*sent.identifiers, *learnt)), ask)
         # Those beyond the limit were not seen, nor their shields.
-        crowded = len(persons) > FIND_LIMIT
-        if crowded and not any(compare(sent, person).by_identifier for person in seen.persons):
+        crowded = persons.more if isinstance(persons, Persons) else len(persons) > FIND_LIMIT
+        seen = shielded(sent, persons[:MOST_PERSONS], asker, self.matcher, learnt)
+        if crowded and not any(standing(sent, person, self.matcher).by_number for person in seen.persons):
             return Finding(state="TOO_MANY", shields=seen.shields, crowded=True, excused=seen.excused)
-        forbidding, known = await self._orders([person for person in seen.persons if binds(sent, person, "LOCATION")], ask)
-        found = self._vouched(_finding(sent, seen.persons), asker)
-        shields = seen.shields | forbidding
-        return msgspec.structs.replace(found, shields=shields, orders_known=known, crowded=crowded, excused=seen.excused)
+        meant = [each for each in seen.persons if binds_also(sent, each, "LOCATION", self.matcher, learnt)]
+        forbidding, known = await self._orders(meant, ask)
+        found = find_among(sent, seen.persons, self.matcher, asker, self.vouches, chosen)
+        more = {"shields": seen.shields | forbidding, "orders_known": known, "crowded": crowded, "excused": seen.excused}
+        blind = msgspec.structs.replace(found.blind, **more) if found.blind else None
+        return msgspec.structs.replace(found, blind=blind, **more)
 
-    def _vouched(self, found: Finding, asker: str) -> Finding:
-        """The finding, saying whether the asker works with the accepted person, without the list it is told from."""
-        if found.person is None:
-            return found
-        # One by one: an author's text in place of a list must not vouch for whoever's name is a part of it.
-        vouched = self.vouches and any(each == asker for each in found.person.workers or ())
-        return msgspec.structs.replace(found, vouched=vouched, person=msgspec.structs.replace(found.person, workers=()))
-
-    async def _answer(self, person: Person, kind: Kind, rule: KindRule, ask: Ask, place: bool, now: datetime) -> KindAnswer:
+    async def _answer(self, persons: tuple[Person, ...], kind: Kind, rule: KindRule, ask: Ask, place: bool, now: datetime) -> KindAnswer:
         today, stamp = day_of(now), self._stamp()
         records: list[msgspec.Struct] = []
         reasons: set[str] = set()
         set_aside, cut, scanned = 0, False, 0
-        async with aclosing(_generator(self._connector.provided()[kind.name](person, ask))) as stream:
+        async with aclosing(_one_after_another(self._connector.provided()[kind.name], persons, ask)) as stream:
             async for record in stream:
                 scanned += 1
                 if scanned % _BREATHER == 0:
@@ -275,17 +255,12 @@ def minimised(subject: Subject, needs: tuple[str, ...]) -> Subject:
     )
 
 
-def _finding(subject: Subject, persons: Sequence[Person]) -> Finding:
-    """Who of the persons the subject is, by the matching rule; they compete."""
-    ranked = [(found, person) for found, person in zip(match(subject, persons), persons, strict=True) if found.band != "NON_LINK"]
-    for found, person in ranked:
-        if found.band == "LINK":
-            return Finding(state="FOUND", person=person, match=found, on_place=not compare(subject, person).by_identifier)
-    if not ranked:
-        return Finding(state="NOTHING_TO_SHOW")
-    compared = [compare(subject, person) for _, person in ranked]
-    slips = frozenset(each.identifier for each in compared if each.identifier) if not any(each.alike for each in compared) else frozenset()
-    return Finding(state="AMBIGUOUS", match=ranked[0][0], slip=slips)
+async def _one_after_another(provide: Provide, persons: tuple[Person, ...], ask: Ask) -> AsyncGenerator[Record, None]:
+    """The records of every accepted person: one child may stand in a system twice."""
+    for person in persons:
+        async with aclosing(_generator(provide(person, ask))) as stream:
+            async for record in stream:
+                yield record
 
 
 async def _generator(stream: AsyncIterator[Record]) -> AsyncGenerator[Record, None]:

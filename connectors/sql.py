@@ -28,7 +28,7 @@ from connectors.settings import Document
 _PARTS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _PASTED = re.compile(r"\{\w+\}|%\(\w+\)s|\$\{|\$\d|(?<![\w%])%s")
 _READS = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
-_DATES = ("birth_date", "since")
+_DATES = ("birth_date", "birth_date_swapped", "since")
 
 
 class SqlFind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,32 +8,48 @@ source has its own deadline within the question's budget; whatever one source do
 from __future__ import annotations
 
 import asyncio
-import traceback
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from itertools import combinations
+from typing import Protocol, TypeVar
 
 import msgspec
 import structlog
 
-from connectors import Ask, Asker, Person, Subject
+from connectors import Ask, Asker, Identifier, Person, Subject
 from connectors.connector import Shield
-from connectors.errors import Misconfigured, Refused, SourceError, Unavailable
-from connectors.matching import Match, compare, confirmed
+from connectors.finding import Finding
+from connectors.matching import confirmed, standing
 from connectors.release import KindRule
-from connectors.source import Finding, KindAnswer, Source
+from connectors.source import KindAnswer, Source
 from portal.accesslog import Access
+from portal.doubts.heeding import Standing, heed, ids_of
+from portal.endings import answered, begun, failed, spoke
 from portal.federation import FederationSettings
-from portal.model import Decision, Found, OutcomeState, Plan, Practitioner, Ruling, Voucher
+from portal.model import Decision, Found, OutcomeState, Passed, Plan, Practitioner, Ruling, Voucher
 from portal.outcomes import Outcome
+from portal.passing import Passes, certain_numbers
+from portal.samechild import two_children
 
 _T = TypeVar("_T")
+#: The ids of persons that a practitioner has picked, by source.
+Chosen = Mapping[str, frozenset[str]]
+_NOBODY: Chosen = {}
+#: What still stands, and who may learn a number from whom, once more has been found.
+Look = Callable[[Found], Awaitable[tuple[Decision, Passes]]]
+_NOT_ASKED = Finding(state="NOT_ASKED")
 log = structlog.get_logger("childview.asking")
 
 #: How long a source that does not heed cancellation is waited for when all is over.
 _PARTING = 0.1
 #: How long after its deadline a source may say that it kept it.
 _GRACE = 0.05
+
+
+class Reports(Protocol):
+    """Where it stands which of a source's persons somebody took for another child."""
+
+    async def standing(self, source: str, persons: frozenset[str], asker: str, /) -> Standing: ...
 
 
 class Asks(Protocol):
@@ -45,13 +61,19 @@ class Asks(Protocol):
     @property
     def settings(self) -> FederationSettings: ...
 
+    @property
+    def doubts(self) -> Reports: ...
+
 
 class Asking:
     """One question on its way to its sources. Made by ``asking``, which ends every task it began."""
 
-    def __init__(self, plan: Plan, decision: Decision, practitioner: Practitioner, access: Access, asks: Asks) -> None:
+    def __init__(
+        self, plan: Plan, decision: Decision, practitioner: Practitioner, access: Access, asks: Asks, chosen: Chosen = _NOBODY
+    ) -> None:
+        self._chosen = chosen
         self._plan, self._decision, self._practitioner, self._access = plan, decision, practitioner, access
-        self._sources = asks.sources
+        self._sources, self._doubts = asks.sources, asks.doubts
         settings = asks.settings.portal
         self._shield_wait, self._voucher_wait, self._budget = settings.shield_wait, settings.voucher_wait, settings.budget
         self._start = asyncio.get_running_loop().time()
@@ -63,21 +85,27 @@ class Asking:
     async def find(self) -> Found:
         """Start the finds; return once vouchers and shield sources have spoken, or ``voucher_wait`` and ``shield_wait`` have passed.
 
+        Where a practitioner has chosen, those sources are waited for like shield sources.
+
         A source of which every kind waits for a voucher is not asked yet.
         """
         self._vouchers = self._decision.vouchers & self._sources.keys()
         asked = {ruling.source for ruling in self._decision.permitted if ruling.relationship == "none"}
         if not self._decision.open:
             return Found()
-        self._begin_finds(asked | self._plan.guards | (self._vouchers - self._plan.unfindable))
-        await asyncio.gather(self._spoken(self._plan.guards, self._shield_wait), self._spoken(self._vouchers, self._voucher_wait))
+        self._begin_finds((asked | self._plan.guards | (self._vouchers - self._plan.unfindable)) - self._plan.learns.keys())
+        await asyncio.gather(
+            self._spoken(self._plan.guards, self._shield_wait),
+            self._spoken(self._vouchers, self._voucher_wait),
+            self._spoken(self._chosen, self._shield_wait),  # what was said of whom the asker chose counts before anything is fetched
+        )
         found = self.found()
         self._was_silent, self._was_unsure = found.silent, found.unsure
         return found
 
     def _begin_finds(self, sources: Iterable[str]) -> None:
         for source in sorted(set(sources) - self._finds.keys()):
-            self._finds[source] = _begun(self._find(source))
+            self._finds[source] = begun(self._find(source))
 
     async def _spoken(self, sources: Iterable[str], wait: float) -> None:
         """Wait until these sources have ended their find, or so many seconds have passed."""
@@ -92,11 +120,13 @@ class Asking:
         """
         if not self._decision.wants_voucher:
             return None, {}
-        said = {source: self._finds[source].result() for source in self._vouchers if source in self._finds and _spoke(self._finds[source])}
+        # Who is asked only by what others have found vouches for nobody.
+        asked = (self._vouchers & self._finds.keys()) - self._plan.learns.keys()
+        said = {source: self._finds[source].result() for source in asked if spoke(self._finds[source])}
         # Too many, or not sure who: it has not said no.
-        spoke = {source for source, finding in said.items() if hidden or finding.state in ("FOUND", "NOTHING_TO_SHOW")}
-        yes = {source: self._as_voucher(source) for source in spoke if said[source].vouched and not hidden}
-        return yes, {source: self._as_voucher(source) for source in self._vouchers - spoke}
+        heard = {source for source, finding in said.items() if hidden or finding.state in ("FOUND", "NOTHING_TO_SHOW")}
+        yes = {source: self._as_voucher(source) for source in heard if said[source].vouched and not hidden}
+        return yes, {source: self._as_voucher(source) for source in self._vouchers - heard}
 
     def _as_voucher(self, source: str) -> Voucher:
         return "own-agency" if self._sources[source].agency == self._practitioner.agency else "other-agency"
@@ -106,23 +136,24 @@ class Asking:
 
         Doubts that follow from who the child is count for nothing of a hidden child: they would tell it from one nobody knows.
         """
-        ended = {source: task.result() for source, task in self._finds.items() if _spoke(task)}
+        ended = {source: task.result() for source, task in self._finds.items() if spoke(task)}
         guards = self._plan.guards & ended.keys()
         shields, veiled = self._shields(ended)
         hidden = "IDENTITY" in shields
         crowded = any(ended[source].crowded for source in guards)
         doubtful = not hidden and not all(finding.orders_known for finding in ended.values())
-        unsure = not hidden and (self._was_unsure or not all(self._spoke_of_ours(source, ended) for source in guards))
+        ours = all(self._spoke_of_ours(source, ended) for source in guards) and not _chose_two_children(ended)
+        unsure = not hidden and (self._was_unsure or not ours)
         silent = self._was_silent or not self._plan.guards <= ended.keys() or crowded or doubtful
         vouched, mute = self._vouched(hidden)
-        persons = {source: finding.person for source, finding in ended.items() if finding.person is not None}
+        persons = {source: finding.persons for source, finding in ended.items() if finding.persons}
         return Found(shields=shields, silent=silent, veiled=veiled, unsure=unsure, persons=persons, vouched=vouched, mute=mute)
 
     def _shields(self, ended: Mapping[str, Finding]) -> tuple[frozenset[Shield], bool]:
         """The shields that bind, and whether a hidden child is like this one and yet somebody else. A number nobody has proves nothing."""
         shields = frozenset[Shield]().union(*(finding.shields for finding in ended.values()))
         excused = [number for finding in ended.values() for number in finding.excused]
-        persons = [finding.person for finding in ended.values() if finding.person is not None]
+        persons = [person for finding in ended.values() for person in finding.persons]
         borne_out = confirmed(self._plan.question.subject, persons).identifiers
         if all(number in borne_out for number in excused):
             return shields, bool(excused)
@@ -135,28 +166,33 @@ class Asking:
         been searched by something that a person accepted elsewhere bears out. Nor does "too many".
         """
         finding, subject = ended[source], self._plan.question.subject
-        persons = [each.person for other, each in ended.items() if other != source and each.person is not None]
+        persons = [person for other, each in ended.items() if other != source for person in each.persons]
         if not persons or finding.state in ("FOUND", "AMBIGUOUS"):
             return True
         sure = confirmed(subject, persons)
-        named = any(compare(subject, person).possible for person in persons)
+        named = any(standing(subject, person, self._sources[source].matcher).possible for person in persons)
         by_number = self._sources[source].can_find(Subject(identifiers=sure.identifiers))
         return finding.state != "TOO_MANY" and (by_number or (named and self._sources[source].can_find(sure)))
 
-    async def fetch(self, decision: Decision) -> list[Outcome]:
-        """One outcome for each ruling of the decision. Waits until every source has answered or its time is up."""
+    async def fetch(self, decision: Decision, look: Look) -> list[Outcome]:
+        """One outcome for each ruling of the decision. Waits until every source has answered or its time is up.
+
+        ``look`` is taken before a number goes from one source to another.
+        """
         rulings = decision.permitted
-        self._begin_finds(ruling.source for ruling in rulings)
+        self._begin_finds({ruling.source for ruling in rulings} - self._plan.learns.keys())
+        for source in sorted({ruling.source for ruling in rulings} & self._plan.learns.keys()):
+            self._finds[source] = begun(self._find_later(source, look))
         for ruling in rulings:
-            self._fetches[ruling.source, ruling.kind] = _begun(self._fetch(ruling, decision))
+            self._fetches[ruling.source, ruling.kind] = begun(self._fetch(ruling, decision))
         await self._patiently()
         await self._as_long_as_for_anybody(decision)
-        return [self._outcome(ruling) for ruling in decision.rulings]
+        return [self._outcome(ruling, decision.guarded) for ruling in decision.rulings]
 
-    def persons(self) -> dict[str, Person]:
-        """The persons accepted, by source."""
-        ended = {source: task.result() for source, task in self._finds.items() if _spoke(task)}
-        return {source: finding.person for source, finding in ended.items() if finding.person is not None}
+    def persons(self, guarded: bool = False) -> dict[str, tuple[Person, ...]]:
+        """The persons accepted, by source; ``guarded``: as where a place must not be known."""
+        ended = {source: task.result().under(guarded) for source, task in self._finds.items() if spoke(task)}
+        return {source: finding.persons for source, finding in ended.items() if finding.persons}
 
     async def part(self) -> None:
         """End every task that is left; one that does not heed cancellation is not waited for."""
@@ -166,12 +202,55 @@ class Asking:
         if tasks:
             await asyncio.wait(tasks, timeout=_PARTING)
 
-    async def _find(self, source: str) -> Finding:
-        return await self._sources[source].find(self._plan.question.subject, self._ask(source), self._practitioner.key)
+    async def _find(self, source: str, learnt: tuple[Identifier, ...] = ()) -> Finding:
+        chosen = self._chosen.get(source, frozenset())
+        asker = self._practitioner.key
+        finding = await self._sources[source].find(self._plan.question.subject, self._ask(source), asker, chosen, learnt)
+        return heed(finding, await self._doubts.standing(source, ids_of(finding), asker))
+
+    async def _find_later(self, source: str, look: Look) -> Finding:
+        """The second wave: find by numbers of the child that others are certain of and may pass on. Without one nobody is asked.
+
+        Where a match rests on what was typed of the home, so does whether this source was asked at all.
+        """
+        await self._othersspoke(source)
+        ended = {each: task.result() for each, task in self._finds.items() if spoke(task) and each not in self._plan.learns}
+        decision, passes = await look(self.found())
+        guards = [ended.get(guard) for guard in self._plan.guards]
+        # Before every shield source has spoken, and has seen all whom it found, nobody's number goes anywhere.
+        sure = not (decision.hidden or decision.unsure) and all(guard is not None and not guard.crowded for guard in guards)
+        if not sure or self._is_over(source):
+            return _NOT_ASKED
+        permitted = {ruling.source for ruling in decision.permitted}
+        givers = {giver for giver in self._plan.learns[source] & permitted if passes.may(giver, source)}
+        numbers, blind = (self._numbers(source, givers, ended, guarded) for guarded in (decision.guarded, True))
+        if source not in permitted or not numbers:
+            return _NOT_ASKED
+        from_ = sorted(frozenset[str]().union(*numbers.values()))
+        self._access.passing(Passed(to=source, givers=tuple(from_), systems=tuple(number.system for number in numbers)))
+        finding = await self._find(source, tuple(numbers))
+        return finding if numbers.keys() == blind.keys() else msgspec.structs.replace(finding, blind=_NOT_ASKED)
+
+    async def _othersspoke(self, source: str) -> None:
+        """Wait for those who may pass on a number, and for shield sources: for half of the time, so that enough is left to ask."""
+        waited = [self._finds[each] for each in self._plan.learns[source] | self._plan.guards if each in self._finds]
+        left = self._start + self._patience(source) / 2 - asyncio.get_running_loop().time()
+        if waited:
+            await asyncio.wait(waited, timeout=max(0.0, left))
+
+    def _is_over(self, source: str) -> bool:
+        return asyncio.get_running_loop().time() >= self._start + self._patience(source)
+
+    def _numbers(
+        self, source: str, givers: Collection[str], ended: Mapping[str, Finding], guarded: bool
+    ) -> dict[Identifier, frozenset[str]]:
+        """The numbers that ``source`` may be asked by, each by itself, with those who are certain of them."""
+        certain = certain_numbers({each: finding.under(guarded) for each, finding in ended.items()}, givers)
+        return {each: those for each, those in certain.items() if self._sources[source].can_find(Subject(identifiers=(each,)))}
 
     async def _fetch(self, ruling: Ruling, decision: Decision) -> KindAnswer | None:
-        finding = await asyncio.shield(self._finds[ruling.source])
-        if finding.person is None or decision.hidden or decision.unsure or (decision.guarded and finding.on_place):
+        finding = (await asyncio.shield(self._finds[ruling.source])).under(decision.guarded)
+        if not finding.persons or decision.hidden or decision.unsure or self._is_late(ruling.source):
             return None
         rule = KindRule(
             wanted=self._plan.wanted(ruling.source, ruling.kind),
@@ -185,7 +264,11 @@ class Asking:
             police=ruling.police,
         )
         ask = msgspec.structs.replace(self._ask(ruling.source), fields=ruling.fields)
-        return await self._sources[ruling.source].fetch(finding.person, ruling.kind, rule, ask, decision.place, decision.at)
+        return await self._sources[ruling.source].fetch(finding.persons, ruling.kind, rule, ask, decision.place, decision.at)
+
+    def _is_late(self, source: str) -> bool:
+        """Whether a source of the second wave has itself found what forbids reading anything."""
+        return source in self._plan.learns and ((found := self.found()).unsure or "IDENTITY" in found.shields)
 
     async def _patiently(self) -> None:
         """Wait for every fetch until its source's time is up, and no longer, whether or not the source's connector heeds that."""
@@ -198,7 +281,7 @@ class Asking:
 
     async def _as_long_as_for_anybody(self, decision: Decision) -> None:
         """Wait for a source that hangs also where it is not asked for this child's sake: an answer in no time would tell."""
-        spared = {ruling.source for ruling in decision.rulings if ruling.rests_on_child} - self._finds.keys()
+        spared = {ruling.source for ruling in decision.rulings if ruling.rests_on_child} - self._finds.keys() - self._plan.learns.keys()
         waits = [self._patience(source) for source in spared if self._sources[source].out_as == "TIMED_OUT"]
         if waits:
             await asyncio.sleep(max(0.0, self._start + max(waits) - asyncio.get_running_loop().time()))
@@ -225,91 +308,61 @@ class Asking:
         guards = [self._sources[source] for source in self._plan.guards]
         return all(guard.can_find(Subject(identifiers=(number,))) for guard in guards for number in numbers)
 
-    def _outcome(self, ruling: Ruling) -> Outcome:
+    def _outcome(self, ruling: Ruling, guarded: bool) -> Outcome:
         source = self._sources[ruling.source]
         blank = Outcome(source=ruling.source, kind=ruling.kind, state="FAILED", seconds=self._patience(ruling.source))
         if ruling.state is not None:
             said = msgspec.structs.replace(blank, state=ruling.state, reason=ruling.reason)
             return self._like_nobody(said, source) if ruling.rests_on_child and ruling.state == "NOTHING_TO_SHOW" else said
         find, fetch = self._finds[ruling.source], self._fetches[ruling.source, ruling.kind]
-        if not _spoke(find):
-            return _failed(blank, find, source, found=False)
-        finding = find.result()
+        if not spoke(find):
+            return failed(blank, find, source, found=False)
+        finding = find.result().under(guarded)
         blank = msgspec.structs.replace(blank, crowded=finding.crowded)
-        if finding.person is None:
-            if finding.slip and not self._guarded_by(finding.slip):
-                return msgspec.structs.replace(blank, state="NOTHING_TO_SHOW", reason="match-too-weak")
-            state: OutcomeState = "NOTHING_TO_SHOW" if finding.state == "FOUND" else finding.state
-            return msgspec.structs.replace(blank, state=state, match=finding.match)
-        known = msgspec.structs.replace(blank, found=True, match=finding.match, on_place=finding.on_place)
-        if not _spoke(fetch):
-            return _failed(known, fetch, source, found=True)
-        return _answered(known, fetch.result())
+        if finding.blind is not None:
+            blank = msgspec.structs.replace(blank, blind=self._unread(blank, finding.blind))
+        if not finding.persons:
+            return self._unread(blank, finding)
+        known = msgspec.structs.replace(blank, found=True, match=finding.match, chosen=finding.chosen)
+        if not spoke(fetch):
+            return failed(known, fetch, source, found=True)
+        return answered(known, fetch.result())
+
+    def _unread(self, blank: Outcome, finding: Finding) -> Outcome:
+        """The outcome of a source of which nothing is read, whoever it found."""
+        if finding.slip and not self._guarded_by(finding.slip):
+            return msgspec.structs.replace(blank, state="NOTHING_TO_SHOW", reason="match-too-weak")
+        state: OutcomeState = "NOTHING_TO_SHOW" if finding.state == "FOUND" else finding.state
+        reason = "reported" if finding.reported else None
+        return msgspec.structs.replace(blank, state=state, reason=reason, match=finding.match, offers=finding.offers)
 
     def _like_nobody(self, said: Outcome, source: Source) -> Outcome:
         """A no that rests on this child as it would be for a child nobody knows: a source that is silent is silent for both."""
         find = self._finds.get(source.id)
         if find is None:
             return msgspec.structs.replace(said, state=source.out_as, since=source.out_since) if source.out_as else said
-        if not _spoke(find):
-            return _failed(said, find, source, found=False)
+        if not spoke(find):
+            return failed(said, find, source, found=False)
         finding = find.result()
-        if finding.person is None and finding.state in ("TOO_MANY", "AMBIGUOUS") and not finding.slip:
-            return msgspec.structs.replace(said, state=finding.state, match=finding.match, crowded=finding.crowded)
+        if not finding.persons and finding.state in ("TOO_MANY", "AMBIGUOUS") and not finding.slip:
+            reason = "reported" if finding.reported else said.reason
+            return msgspec.structs.replace(said, state=finding.state, reason=reason, match=finding.match, crowded=finding.crowded)
         return said
 
 
 @asynccontextmanager
-async def asking(plan: Plan, decision: Decision, practitioner: Practitioner, access: Access, asks: Asks) -> AsyncIterator[Asking]:
-    """Ask within a block; when the block ends, however it ends, no source is being asked any more."""
-    asked = Asking(plan, decision, practitioner, access, asks)
+async def asking(
+    plan: Plan, decision: Decision, practitioner: Practitioner, access: Access, asks: Asks, chosen: Chosen = _NOBODY
+) -> AsyncIterator[Asking]:
+    """Ask within a block; when the block ends, however it ends, no source is being asked any more. ``chosen`` as in ``Chosen``."""
+    asked = Asking(plan, decision, practitioner, access, asks, chosen)
     try:
         yield asked
     finally:
         await asked.part()
 
 
-def _begun(work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-    """A task whose error is always looked at: the event loop would print an unseen one, text and all."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return task
-
-
-def _spoke(task: asyncio.Task[Any]) -> bool:
-    return task.done() and not task.cancelled() and task.exception() is None
-
-
-def _answered(known: Outcome, answer: KindAnswer | None) -> Outcome:
-    if answer is None:
-        # Nothing was asked for: whoever this is, nobody is certain. What a shield makes of that is settled later.
-        possible = known.match and Match("POSSIBLE", known.match.evidence)
-        return msgspec.structs.replace(known, state="AMBIGUOUS", match=possible)
-    reason = ",".join(answer.reasons) or None
-    # Known here without such records, and known with hidden ones: the same words for both.
-    whole: OutcomeState = "ANSWERED" if answer.records else "NOTHING_TO_SHOW"
-    state: OutcomeState = "PARTIAL" if answer.set_aside or answer.cut else whole
-    return msgspec.structs.replace(known, state=state, records=answer.records, set_aside=answer.set_aside, reason=reason)
-
-
-def _failed(blank: Outcome, task: asyncio.Task[Any], source: Source, *, found: bool) -> Outcome:
-    """The outcome of a task that brought no answer. ``Refused`` counts only before find has returned."""
-    error = task.exception() if task.done() and not task.cancelled() else TimeoutError()
-    if isinstance(error, TimeoutError):
-        return msgspec.structs.replace(blank, state="TIMED_OUT")
-    if isinstance(error, Unavailable):
-        return msgspec.structs.replace(blank, state="UNAVAILABLE", since=source.out_since)
-    if isinstance(error, Refused):
-        log.error("source refused", source=source.id, kind=blank.kind, found=found)
-        state = "NOTHING_TO_SHOW" if found else "REFUSED"
-        return msgspec.structs.replace(blank, state=state, reason="refused-after-find" if found else None)
-    _report(error, blank)
-    return msgspec.structs.replace(blank, state="FAILED")
-
-
-def _report(error: BaseException | None, outcome: Outcome) -> None:
-    """Tell the operators where it broke. Only our own errors' texts are known to name no child: others give type and place."""
-    detail = error.detail if isinstance(error, SourceError) else None
-    where = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)][-3:] if error else []
-    event = "source misconfigured" if isinstance(error, Misconfigured) else "source failed"
-    log.error(event, source=outcome.source, kind=outcome.kind, error=type(error).__name__, detail=detail, where=where)
+def _chose_two_children(ended: Mapping[str, Finding]) -> bool:
+    """Whether a choice has put two children together: who may see one, and what was said of one, must not open the other's records."""
+    pairs = ((one, other) for one, other in combinations(ended.values(), 2) if one.chosen or other.chosen)
+    return any(two_children(person, there) for one, other in pairs for person in one.persons for there in other.persons)

@@ -1,4 +1,4 @@
-"""What a practitioner may write down, and not only ask: consents, objections, decisions not to share, reviews closed.
+"""What a practitioner may write down, and not only ask: consents, objections, decisions not to share, reviews closed, wrong children.
 
 Frozen structs on their way from an entrance to the registry. Free text in them is sealed before it is kept.
 """
@@ -50,7 +50,22 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     words: str
 
 
-Change = Said | NotShared | Closing
+class WrongChild(msgspec.Struct, frozen=True, kw_only=True):
+    """What was shown as this child's is another child's. ``report`` is the handle that came with the match."""
+
+    report: str
+    words: str
+
+
+class DoubtClosing(msgspec.Struct, frozen=True, kw_only=True):
+    """What an officer of the source's agency has found about a report of a wrong child."""
+
+    doubt: str
+    outcome: Literal["CORRECTED", "SAME_CHILD", "UNCLEAR"]
+    words: str
+
+
+Change = Said | NotShared | Closing | WrongChild | DoubtClosing
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):

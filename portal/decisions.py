@@ -98,9 +98,9 @@ def narrow(decision: Decision, found: Found, standard: Standard) -> Decision:
     hidden, and a LOCATION shield beside it must not tell this child from one nobody knows. Nothing is ever added.
     """
     hidden = "IDENTITY" in found.shields
-    guarded = "LOCATION" in found.shields and not hidden
+    guarded = ("LOCATION" in found.shields or found.silent) and not hidden
     decision = msgspec.structs.replace(decision, hidden=hidden, guarded=guarded, veiled=found.veiled, unsure=found.unsure)
-    if found.silent or found.unsure or guarded:
+    if guarded or found.silent or found.unsure:
         rulings = tuple(_without_place(ruling, standard) for ruling in decision.rulings)
         decision = msgspec.structs.replace(decision, rulings=rulings, place=False)
     return decision

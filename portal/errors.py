@@ -32,10 +32,12 @@ class RequestError(PortalError):
     """The operation cannot be run. ``locations`` are (line, column) in the document, ``path`` names fields and indexes.
 
     ``refused`` says that a child was asked about, or written about: the access log has to say so. That holds of everything between
-    424 (breaking the glass) and 445 (writing down).
+    424 (breaking the glass) and 450 (writing down), and from 607 (writing down a wrong child) to 609 (choosing).
     """
 
-    refusals: ClassVar[frozenset[str]] = frozenset(f"CV{number}" for number in (412, 413, 420, 421, 422, *range(424, 446), 601))
+    refusals: ClassVar[frozenset[str]] = frozenset(
+        f"CV{number}" for number in (412, 413, 420, 421, 422, *range(424, 451), *range(607, 610))
+    )
 
     def __init__(
         self,

@@ -87,6 +87,12 @@ class BreakGlassSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     review_days: Annotated[int, msgspec.Meta(ge=1, le=20)] = 2
 
 
+class DoubtSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``officers`` are the roles that close reports of a wrong child, each at the agency whose record it is."""
+
+    officers: tuple[Id, ...] = ()
+
+
 class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How alerts leave. ``file`` takes a copy of every one (one JSON object a line); ``smtp`` is ``smtp://`` or ``smtps://host:port``."""
 
@@ -108,6 +114,7 @@ class FederationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     shield_sources: tuple[str, ...] = ()
     registry: RegistrySettings = RegistrySettings()
     break_glass: BreakGlassSettings | None = None
+    doubts: DoubtSettings = DoubtSettings()
     alerts: AlertSettings = AlertSettings()
 
 

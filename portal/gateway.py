@@ -20,14 +20,17 @@ from connectors.errors import SourceError
 from connectors.source import Source
 from connectors.standard import Standard
 from portal import alerts as alerting
-from portal import breakglass, consent, vouching
+from portal import breakglass, choices, consent, doubts, trying, vouching
 from portal.accesslog import Access, AccessLog
 from portal.agreements import Agreements, as_day
+from portal.agreements.rules import RuleSet
 from portal.alerts import Alert, Alerts
-from portal.asking import Asking, asking
+from portal.asking import Asking, Look, asking
 from portal.breakglass import Glass, opens_nothing
+from portal.choices import Choices, by_source
 from portal.consent import Registry
 from portal.decisions import decide, narrow, recheck, uphold
+from portal.doubts import Doubts
 from portal.errors import PortalError
 from portal.federation import MASKS, Agency, Federation, FederationSettings, is_police
 from portal.identity import Identity
@@ -35,15 +38,17 @@ from portal.masking import Known, SourceFacts
 from portal.merge import merge
 from portal.model import Breaking, ChildView, Decision, Found, Plan, Practitioner, Question
 from portal.outcomes import Outcome
+from portal.passing import Passes, with_second_wave
 from portal.planner import make_plan
 from portal.rulebook import Rulebook
 from portal.sealing import open_sealer
 from portal.storage import Database, StorageUnavailable
 from portal.telling import of_declaring, of_showing
+from portal.trying import Tried
 from portal.vouching import Vouchings
 
-_TABLES = (consent.TABLES, breakglass.TABLES, alerting.TABLES, vouching.TABLES)
-#: So often, in seconds, it is looked for reviews that nobody has closed in time.
+_TABLES = (consent.TABLES, breakglass.TABLES, alerting.TABLES, vouching.TABLES, choices.TABLES, doubts.TABLES, trying.TABLES)
+#: So often, in seconds, it is looked for reviews that nobody has closed in time, and for places that count no longer.
 _REVIEWS_EVERY = 60.0
 #: So many seconds counting may take.
 _COUNTING = 1.0
@@ -63,6 +68,9 @@ class Portal:
     registry: Registry
     glass: Glass
     vouchings: Vouchings
+    choices: Choices
+    doubts: Doubts
+    tried: Tried
     alerts: Alerts
     log: AccessLog
     identity: Identity
@@ -90,33 +98,57 @@ class Portal:
     def roles(self) -> Mapping[str, str]:
         return self.settings.roles
 
+    def passes(self, rules: RuleSet, purpose: str, births: tuple[str, ...] | None = None) -> Passes:
+        """Who may learn a number from whom by these rules, now. ``births`` as in ``Passes``."""
+        tier = self.standard.kinds["Identifier"].tier
+        now, roles = self.log.now(), frozenset(self.roles)
+        return Passes(rules=rules, agency_of=self.agency_of, roles=roles, purpose=purpose, now=now, tier=tier, births=births)
+
 
 async def answer(question: Question, practitioner: Practitioner, portal: Portal) -> ChildView:
     """Answer one practitioner's question about one child.
 
     Raises LogUnavailable when who looks cannot be written down: then nobody has been asked, or nothing is released. Raises RequestError
-    (CV424-CV430) when the glass may not be broken, StorageUnavailable when that cannot be written down.
+    (CV424-CV430) when the glass may not be broken, CV608 when a choice is no longer open, CV607 for a third place, StorageUnavailable when
+    one of these cannot be written down.
     """
     plan = make_plan(question, portal.standard, portal.sources, portal.purposes, portal.settings.shield_sources)  # pure: who would answer
     breaking = await portal.glass.wanted(question, practitioner, portal.log.now())  # more than agreements ordinarily give
+    chosen = await portal.choices.opened(question, practitioner)  # whom the asker chose among those offered before
     rules, known = await portal.rules.concerning(plan, practitioner, breaking)  # agreements; consents, objections by what was typed
+    plan = with_second_wave(plan, portal.passes(rules, plan.purpose))  # pure: who may learn a number from whom
     decision = decide(plan, practitioner, rules, portal.log.now(), known)  # pure: every yes and every no cites its clause
     breaking = opened(breaking, decision)
+    await portal.tried.check(question.subject, practitioner)  # nobody finds a place by typing one after another
     async with (
-        portal.log.access(practitioner, plan, decision, breaking) as access,  # intent durable; on any exit exactly one conclusion
-        asking(plan, decision, practitioner, access, portal) as asked,  # whatever happens, nobody is being asked afterwards
+        portal.log.access(practitioner, plan, decision, breaking, chosen) as access,  # intent durable; on any exit exactly one conclusion
+        asking(plan, decision, practitioner, access, portal, by_source(chosen)) as asked,  # whatever happens, nobody is asked afterwards
     ):
         if breaking:
             await portal.glass.broken(breaking, question, practitioner, decision, access.id)  # kept and told before anybody is asked
+        await portal.choices.spend(chosen)  # each choice counts once
         found = await asked.find()  # relationship first; find and match at every source; shields
         rules, known = await portal.rules.concerning(plan, practitioner, breaking, found)  # consents, objections by what was learnt
         decision = recheck(decision, plan, practitioner, rules, portal.log.now(), known)  # pure: what is left; nothing is added
         await portal.alerts.add(of_declaring(decision, practitioner, portal.agency_of, access.id))  # nobody but the asker vouches
-        outcomes = await asked.fetch(narrow(decision, found, portal.standard))  # only what is still permitted; deadline; isolation
+        look = _look(plan, decision, practitioner, breaking, portal)  # once more before a number goes from one source to another
+        outcomes = await asked.fetch(narrow(decision, found, portal.standard), look)  # only what is still permitted; deadline; isolation
         view = await _merged(plan, decision, outcomes, asked, practitioner, breaking, access, portal)
+        view = portal.choices.offered(view, question, practitioner, access.id)  # a sealed token for each who may be the child
         view = await access.conclude(view)  # durable before one byte leaves; never content
     await _tell(decision, found, view, practitioner, access, portal)
     return view
+
+
+def _look(plan: Plan, decision: Decision, practitioner: Practitioner, breaking: Breaking | None, portal: Portal) -> Look:
+    """What still stands of a decision, and who may learn a number from whom, by the rules and the registry of that moment."""
+
+    async def look(found: Found) -> tuple[Decision, Passes]:
+        rules, known = await portal.rules.concerning(plan, practitioner, breaking, found)
+        upheld = uphold(decision, plan, practitioner, rules, portal.log.now(), known)
+        return narrow(upheld, found, portal.standard), portal.passes(rules, plan.purpose, known.births)
+
+    return look
 
 
 async def _merged(
@@ -134,7 +166,9 @@ async def _merged(
         rules, known = await portal.rules.concerning(plan, practitioner, breaking, found)
         upheld = uphold(decision, plan, practitioner, rules, portal.log.now(), known)
         final = narrow(upheld, found, portal.standard)  # a shield that came late binds what has come already
-        view = merge(plan, final, outcomes, asked.persons(), portal.known, portal.clock())  # pure: nothing dropped, nothing unexplained
+        handles = portal.doubts.handles(asked.persons(final.guarded), outcomes, practitioner, access)  # to report a wrong child by
+        # Pure: nothing dropped, nothing unexplained.
+        view = merge(plan, final, outcomes, asked.persons(), portal.known, portal.clock(), handles)
         if portal.rules.revision == revision:
             return view
     raise PortalError("CV243", "What this rests on keeps changing, so that nothing can be shown now.", 503, "Ask again.", retry_after=1)
@@ -193,9 +227,14 @@ async def open_portal(federation: Federation, state: Path, clock: Callable[[], d
             database=database, lasting=accesslog.lasting, sealer=sealer, alerts=alerts, terms=settings.break_glass,
             agency_of={id: source.agency for id, source in sources.items()}, jurisdiction=settings.portal.jurisdiction, clock=now,
         )  # fmt: skip
+        wrong = Doubts(
+            database=database, lasting=accesslog.lasting, sealer=sealer, alerts=alerts, officers=settings.doubts.officers,
+            agency_of={id: source.agency for id, source in sources.items()}, clock=accesslog.now,
+        )  # fmt: skip
+        tried = Tried(database, accesslog.lasting, alerts, accesslog.now)
         identity = Identity(settings.issuers, agencies=frozenset(settings.agencies), roles=frozenset(settings.roles))
         await asyncio.gather(*(_open(source, stack) for source in sources.values()))
-        await stack.enter_async_context(_running(rules.run(), alerts.run(), _watch(glass, now)))
+        await stack.enter_async_context(_running(rules.run(), alerts.run(), _watch(glass, tried, now)))
         yield Portal(
             settings=settings,
             standard=federation.standard,
@@ -204,6 +243,9 @@ async def open_portal(federation: Federation, state: Path, clock: Callable[[], d
             registry=registry,
             glass=glass,
             vouchings=Vouchings(database, accesslog.lasting),
+            choices=Choices(database, accesslog.lasting, accesslog.now),
+            doubts=wrong,
+            tried=tried,
             alerts=alerts,
             log=accesslog,
             identity=identity,
@@ -231,11 +273,12 @@ async def _told(work: Coroutine[Any, Any, None]) -> None:
         log.error("background work ended", id="CV902", error=type(error).__name__)
 
 
-async def _watch(glass: Glass, now: Callable[[], datetime]) -> None:
-    """Look for reviews whose time is over, until cancelled."""
+async def _watch(glass: Glass, tried: Tried, now: Callable[[], datetime]) -> None:
+    """Look for reviews whose time is over, and take out places that count no longer, until cancelled."""
     while True:
         with suppress(StorageUnavailable):
             await glass.overdue(now())
+            await tried.sweep()
         await asyncio.sleep(_REVIEWS_EVERY)
 
 

@@ -12,8 +12,11 @@ from datetime import datetime
 import msgspec
 
 from connectors import Person
+from connectors.matching import Match
 from connectors.release import HELD_PLACE
 from connectors.standard import Held, Kind, Provenance
+from portal.candidates import as_chosen, listed
+from portal.doubts.heeding import DOUBTED, UNKNOWN
 from portal.facts import own_fields, side_by_side, told_by
 from portal.manifest import manifest_of
 from portal.masking import Known, Names, mask
@@ -30,24 +33,32 @@ from portal.model import (
     Plan,
     Ruling,
     Section,
+    ShownMatch,
     SourceOutcome,
 )
 from portal.outcomes import COMPLETE, SAYS_NO_SOURCE, Outcome, first, says
-from portal.settling import settle
+from portal.settling import settle, unlearnt
 
 #: Never shown as a conflict: it would out a child (sex, gender, earlier names).
 NO_CONFLICT = frozenset({"sex", "gender"})
 WHO = ("PersonDetails", "Identifier")
+_NONE: Mapping[str, str] = {}
 
 
 def merge(
-    plan: Plan, decision: Decision, outcomes: Iterable[Outcome], persons: Mapping[str, Person], known: Known, now: datetime
-) -> ChildView:
-    """The child view. ``persons`` are those accepted, by source, for the log's pseudonyms; they are not shown."""
+    plan: Plan, decision: Decision, outcomes: Iterable[Outcome], persons: Mapping[str, tuple[Person, ...]], known: Known, now: datetime,
+    handles: Mapping[str, str] = _NONE,
+) -> ChildView:  # fmt: skip
+    """The child view. ``persons`` are those accepted, by source, for the log's pseudonyms; they are not shown. ``handles`` are what the
+    asker can report each source's record by.
+    """
     settled = sorted((settle(outcome, plan, decision, known.standard) for outcome in outcomes), key=lambda each: (each.source, each.kind))
+    settled = unlearnt(settled, plan.learns)
     names = Names(decision, known)
+    may_be = listed(settled, decision, plan.question.subject, names)
+    settled = [msgspec.structs.replace(each, listed=each.source in may_be.sources) for each in settled]
     shown = [mask(outcome, names, known.standard) for outcome in settled]
-    sources = _source_outcomes(shown, settled, decision, names, now)
+    sources = _source_outcomes(shown, settled, decision, names, now, handles)
     records = {
         kind: side_by_side(kind, shown, known.standard, plan.question.wanted.get(kind, frozenset()))
         for kind in sorted(plan.question.sections | plan.question.wanted.keys())
@@ -57,6 +68,7 @@ def merge(
         purpose=plan.purpose,
         asOf=now,
         sources=sources,
+        candidates=may_be.candidates,
         demographics=_demographics(shown, plan, names, now) if plan.question.demographics else None,
         chronology=_chronology(records, shown, plan, names, now) if plan.question.chronology else None,
         sections={
@@ -68,7 +80,7 @@ def merge(
         warnings=decision.warnings,
         duties=decision.duties,
         offersDeclared=any(ruling.reason == "voucher-silent" for ruling in decision.rulings),
-        manifest=manifest_of(settled, shown, decision, {} if decision.hidden or decision.unsure else persons),
+        manifest=manifest_of(settled, shown, decision, {} if decision.hidden or decision.unsure else persons, may_be),
     )
 
 
@@ -78,24 +90,25 @@ def _complete(plan: Plan, settled: list[Outcome]) -> bool:
 
 
 def _source_outcomes(
-    shown: list[Outcome], settled: list[Outcome], decision: Decision, names: Names, now: datetime
+    shown: list[Outcome], settled: list[Outcome], decision: Decision, names: Names, now: datetime, handles: Mapping[str, str]
 ) -> tuple[SourceOutcome, ...]:
     rulings = {(ruling.source, ruling.kind): ruling for ruling in decision.rulings}
     by_source: dict[str, list[Outcome]] = {}
     for outcome in settled:
         by_source.setdefault(outcome.source, []).append(outcome)
-    entries = [_source_outcome(source, ended, rulings, names, now) for source, ended in by_source.items()]
+    entries = [_source_outcome(source, ended, rulings, names, now, handles.get(source)) for source, ended in by_source.items()]
     # A masked source must not be known by its place in the list.
     return tuple(sorted(entries, key=lambda entry: (entry.source, entry.state, entry.name, repr(entry.kinds))))
 
 
 def _source_outcome(
-    source: str, ended: list[Outcome], rulings: Mapping[tuple[str, str], Ruling], names: Names, now: datetime
+    source: str, ended: list[Outcome], rulings: Mapping[tuple[str, str], Ruling], names: Names, now: datetime, handle: str | None
 ) -> SourceOutcome:
     facts, masked = names.of(source), names.masked(source)
     state = first([outcome.state for outcome in ended])
     leading = next(outcome for outcome in ended if outcome.state == state)
     speaks = state in ("ANSWERED", "PARTIAL", "AMBIGUOUS")
+    match = as_chosen(leading.match) if leading.chosen else leading.match
     aside = sum(outcome.set_aside for outcome in ended)
     return SourceOutcome(
         source=facts.id,
@@ -111,8 +124,15 @@ def _source_outcome(
         coverageNote=facts.coverage_note,
         asOf=now if state in ("ANSWERED", "PARTIAL") else None,
         setAside=aside or None,
-        match=names.of_match(leading.match) if speaks else None,
+        match=_shown_match(names.of_match(match), handle if leading.found else None) if speaks else None,
     )
+
+
+def _shown_match(match: Match | None, handle: str | None) -> ShownMatch | None:
+    if match is None:
+        return None
+    doubted = not {DOUBTED, UNKNOWN}.isdisjoint(match.evidence)
+    return ShownMatch(band=match.band, evidence=match.evidence, report=handle, doubted=doubted)
 
 
 def _kind_outcome(outcome: Outcome, ruling: Ruling, masked: bool) -> KindOutcome:

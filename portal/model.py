@@ -13,7 +13,7 @@ import msgspec
 
 from connectors import Identifier, Person, Subject
 from connectors.connector import Shield
-from connectors.matching import Match, MatchBand
+from connectors.matching import Evidence, MatchBand
 from connectors.standard import Held, Provenance
 
 OutcomeState = Literal[
@@ -72,7 +72,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     ``wanted`` maps kind to the fields selected. ``sections`` are the kinds whose section is selected; ``chronology`` and
     ``demographics`` say whether these were. ``document`` is the SHA-256 of the query text, in hex. ``declared``: the asker says that
-    they work with this child. ``informed``: what the asker says of whether the family has been told.
+    they work with this child. ``informed``: what the asker says of whether the family has been told. ``chosen`` are tokens of those
+    whom the asker has chosen among candidates, as they were sent.
     """
 
     subject: Subject
@@ -86,6 +87,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     break_glass: BreakGlass | None = None
     declared: bool = False
     informed: Informed | None = None
+    chosen: tuple[str, ...] = ()
 
 
 class PlannedAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +110,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     asks: tuple[PlannedAsk, ...]
     unfindable: frozenset[str]
     guards: frozenset[str] = frozenset()
+    learns: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
+    """Sources that can be asked only by a number nobody typed, and the sources from which such a number may go to them."""
     begins: Mapping[str, date] = msgspec.field(default_factory=dict)
 
     def wanted(self, source: str, kind: str) -> frozenset[str]:
@@ -173,7 +177,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     ``place`` says whether anything ``@location`` may be shown; ``hidden`` that an IDENTITY shield binds the view; ``veiled`` that a hidden
     child is like this one, so that nothing may hint at who else is. ``guarded``: a LOCATION shield binds, so that no answer may rest on a
-    postcode typed. ``unsure``: a shield source may have looked for somebody else than the others found, so that nobody is certain.
+    postcode typed. ``unsure``: a shield source may have looked for somebody else than the others found, or two children were chosen,
+    so that nobody is certain.
     ``warnings`` are words about agreements past their review date, shown on the view; ``duties`` what comes with what is shown.
     """
 
@@ -235,7 +240,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     silent: bool = True
     veiled: bool = False
     unsure: bool = False
-    persons: Mapping[str, Person] = msgspec.field(default_factory=dict)
+    persons: Mapping[str, tuple[Person, ...]] = msgspec.field(default_factory=dict)
     vouched: Mapping[str, Voucher] | None = None
     mute: Mapping[str, Voucher] = msgspec.field(default_factory=dict)
 
@@ -285,8 +290,23 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     proof: str | None = None
 
 
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody a practitioner has chosen among candidates: a source's own id of a person, and the access that offered it.
+
+    ``token`` is the SHA-256, in hex, of the token that was handed back.
+    """
+
+    source: str
+    person: str
+    access: str
+    token: str
+
+
 class LoggedOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How one (source, kind) truly ended: for the log, where the true reason stands."""
+    """How one (source, kind) truly ended: for the log, where the true reason stands.
+
+    ``evidence`` are classes such as ``given_name:near``, without a value. ``chosen``: the person is one that the practitioner chose.
+    """
 
     source: str
     kind: str
@@ -296,6 +316,24 @@ class LoggedOutcome(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     band: MatchBand | None = None
     consent: str | None = None
+    evidence: tuple[str, ...] = ()
+    chosen: bool = False
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """That numbers of the child went to one source (``to``) from others: of which systems, never which numbers."""
+
+    to: str
+    givers: tuple[str, ...]
+    systems: tuple[str, ...]
+
+
+class OfferedPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """Who stood behind one candidate: the true source and its own id of the person, for the token and for the log's digest."""
+
+    source: str
+    person: str
+    band: MatchBand
 
 
 class MatchedIdentifier(msgspec.Struct, frozen=True, kw_only=True):
@@ -317,13 +355,16 @@ class ReleasedRecord(msgspec.Struct, frozen=True, kw_only=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What the log needs to know of a view: outcomes, matched identifiers, released records. Never projected to GraphQL.
 
-    ``voucher``: the weakest who vouched for something that was released and rests on a relationship.
+    ``voucher``: the weakest who vouched for something that was released and rests on a relationship. ``offered`` are those behind the
+    view's candidates, in their order; ``unfit`` the sources whose candidates cannot be offered, for their ids are too long.
     """
 
     outcomes: tuple[LoggedOutcome, ...]
     matched: tuple[MatchedIdentifier, ...]
     released: tuple[ReleasedRecord, ...]
     voucher: Voucher | None = None
+    offered: tuple[OfferedPerson, ...] = ()
+    unfit: frozenset[str] = frozenset()
 
 
 class KindOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -334,6 +375,19 @@ class KindOutcome(msgspec.Struct, frozen=True, kw_only=True):
     clause: str | None = None
     reason: str | None = None
     nearest: str | None = None
+
+
+class ShownMatch(msgspec.Struct, frozen=True, kw_only=True):
+    """How sure we are that a source's person is the child, as shown.
+
+    ``report`` is a sealed handle by which the asker can say that it is another child; None where nobody was accepted. ``doubted``:
+    somebody has said so, or it cannot be known now whether somebody has.
+    """
+
+    band: MatchBand
+    evidence: tuple[Evidence, ...]
+    report: str | None = None
+    doubted: bool = False
 
 
 class SourceOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -352,7 +406,7 @@ class SourceOutcome(msgspec.Struct, frozen=True, kw_only=True):
     coverageNote: str | None = None
     asOf: datetime | None = None
     setAside: int | None = None
-    match: Match | None = None
+    match: ShownMatch | None = None
 
 
 class Missing(msgspec.Struct, frozen=True):
@@ -406,6 +460,19 @@ class Chronology(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[Missing, ...]
 
 
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who may be the child: ``shown`` are values the asker typed and that agree there, and what differs, never a value else.
+
+    ``token`` is empty until it is sealed.
+    """
+
+    source: str
+    band: MatchBand
+    shown: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    token: str = ""
+
+
 class ChildView(msgspec.Struct, frozen=True, kw_only=True):
     """One child as the permitted agencies answered: what GraphQL projects. ``sections`` are keyed by the section's field name.
 
@@ -422,7 +489,7 @@ class ChildView(msgspec.Struct, frozen=True, kw_only=True):
     held: tuple[Held, ...]
     manifest: Manifest
     receipt: Receipt | None = None
-    candidates: tuple[msgspec.Struct, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
     warnings: tuple[str, ...] = ()
     duties: tuple[str, ...] = ()
     offersDeclared: bool = False

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from connectors.finding import Offer
 from connectors.localtime import local
 from connectors.matching import Match
 from portal.model import OutcomeState
@@ -48,7 +49,8 @@ SAYS: dict[OutcomeState, str] = {
     "PENDING": "We are still waiting for {name}. What you see so far is not all. Wait a few more seconds, or phone. Do not decide yet.",
 }  # fmt: skip
 
-#: Other words where the asker can mend it: by (outcome, reason). Every one of these reasons is the same for every child.
+#: Other words where the asker can mend it, or has said it: by (outcome, reason). Each of these reasons is the same for every child, but
+#: ``reported``, which rests on the asker's own word.
 SAYS_WHY: dict[tuple[OutcomeState, str], str] = {
     ("NOT_ASKED", "voucher-silent"): "We did not ask {name}. It wants to know first who works with this child, and the agencies that "
     "can say did not answer. This tells you nothing about the child. If you work with this child, say so and why, or phone.",
@@ -62,7 +64,15 @@ SAYS_WHY: dict[tuple[OutcomeState, str], str] = {
     "Tell them if that is safe, say that you did, and ask again. If it is not safe, phone.",
     ("NOT_PERMITTED", "break-glass"): "{name} shows this only if a child may be harmed and you say why. Somebody will check it. "
     "Use it if you need it to keep a child safe: you will not be blamed for honest use. You can also phone.",
+    ("AMBIGUOUS", "reported"): "You said that the record at {name} is another child's. It was told, so you are not shown it. "
+    "This does not mean that nothing is known about your child. If you need to know, phone.",
 }
+
+#: In place of the words for AMBIGUOUS where it is shown below who it may be.
+SAYS_TO_CHOOSE = (
+    "{name} may know this child, but we are not sure that it is the same child. Nothing was read. "
+    "Look at who it may be. Choose only if you are sure. If you are not sure, phone."
+)
 
 SAYS_NO_SOURCE = "No agency here is connected for this. That tells you nothing about the child. Phone if you need to know."
 
@@ -75,8 +85,10 @@ LOG_CLOSED = (
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How one (source, kind) ended. ``reason`` is the true one, for the log. ``found`` says that a person was accepted there,
-    ``on_place`` that this rests on the postcode typed, ``crowded`` that the source found more than it may.
+    ``crowded`` that the source found more than it may, ``chosen`` that a practitioner picked the person.
 
+    ``offers`` are those who may be the child; ``listed``: the view shows them. ``blind`` is how it would have ended without anything typed
+    of the home, where that differs.
     ``since`` is when a source went out of reach; ``seconds`` is how long it was waited for.
     """
 
@@ -88,8 +100,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     match: Match | None = None
     found: bool = False
-    on_place: bool = False
     crowded: bool = False
+    chosen: bool = False
+    offers: tuple[Offer, ...] = ()
+    listed: bool = False
+    blind: Outcome | None = None
     since: datetime | None = None
     seconds: float = 0.0
 
@@ -105,6 +120,8 @@ def says(state: OutcomeState, name: str, now: datetime, outcome: Outcome | None 
     since = local(outcome.since) if outcome and outcome.since else at
     aside = outcome.set_aside if outcome else 0
     template = SAYS_WHY.get((state, outcome.reason or ""), SAYS[state]) if outcome else SAYS[state]
+    if outcome and outcome.listed and state == "AMBIGUOUS":
+        template = SAYS_TO_CHOOSE
     words = template.format(
         name=name,
         time=f"{at:%H:%M}",

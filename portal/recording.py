@@ -1,4 +1,4 @@
-"""Writes down what a practitioner says was said or decided: consents, objections, decisions not to share, reviews closed.
+"""Writes down what a practitioner says was said or decided: consents, objections, decisions not to share, reviews closed, wrong children.
 
 First it is checked whether this may be written down, by this person, of this agreement. Then registry and access log are written, before
 anybody is answered. What takes away stands in the registry first: whatever the log does then, a withdrawal must never be lost. What lets
@@ -23,8 +23,9 @@ from portal.agreements import Agreement, Agreements, Clause, as_day
 from portal.agreements.grants import holding
 from portal.agreements.told import told_of
 from portal.agreements.vocabulary import Vocabulary
-from portal.changes import Change, Closing, NotShared, Recorded, Said
+from portal.changes import Change, Closing, DoubtClosing, NotShared, Recorded, Said, WrongChild
 from portal.consent import WIDENS
+from portal.doubts import Closed, Doubt, Report
 from portal.errors import PortalError, RequestError
 from portal.federation import FederationSettings
 from portal.model import Entry, Practitioner, Receipt
@@ -74,6 +75,15 @@ class Glass(Protocol):
     async def reviews(self, agency: str) -> tuple[Review, ...]: ...
 
 
+class Doubts(Protocol):
+    """Who keeps the reports of a wrong child: checks who may make or close one, and does."""
+
+    def may_close(self, practitioner: Practitioner) -> bool: ...
+    async def report(self, wrong: WrongChild, by: Practitioner) -> Report: ...
+    async def close(self, closing: DoubtClosing, by: Practitioner, first: Callable[[Closed], Awaitable[None]]) -> Closed: ...
+    async def open_ones(self, agency: str) -> tuple[Doubt, ...]: ...
+
+
 class Log(Protocol):
     """The part of the access log that this writes."""
 
@@ -100,6 +110,8 @@ class Keeping(Protocol):
     @property
     def glass(self) -> Glass: ...
     @property
+    def doubts(self) -> Doubts: ...
+    @property
     def log(self) -> Log: ...
 
 
@@ -115,11 +127,15 @@ async def record(change: Change, practitioner: Practitioner, portal: Keeping) ->
     """Write one thing down, in the registry and in the access log.
 
     Raises RequestError when it may not be: CV432 not a recorder, CV433 no such agreement, clause, agency or kind, CV434 no partner,
-    CV435 nothing rests on it, CV439 held at the service, CV441 responsibility, CV442 days, and those of registry and glass.
+    CV435 nothing rests on it, CV439 held at the service, CV441 responsibility, CV442 days, and those of registry, glass and doubts.
     Raises LogUnavailable and StorageUnavailable, then it does not count; and Unlogged when it does, and the log could not be written.
     """
     if isinstance(change, Closing):
         return await _to_the_end(_close(change, practitioner, portal))
+    if isinstance(change, WrongChild):
+        return await _to_the_end(_report(change, practitioner, portal))
+    if isinstance(change, DoubtClosing):
+        return await _to_the_end(_close_doubt(change, practitioner, portal))
     check_recorder(practitioner, portal.settings.registry.recorders)
     if isinstance(change, NotShared):
         check_not_shared(change, practitioner, portal.settings.agencies, portal.standard)
@@ -136,6 +152,11 @@ async def open_reviews(practitioner: Practitioner, portal: Keeping) -> tuple[Rev
     if not portal.glass.may_review(practitioner):
         return ()
     return tuple(review for review in await portal.glass.reviews(practitioner.agency) if review.outcome is None)
+
+
+async def open_doubts(practitioner: Practitioner, portal: Keeping) -> tuple[Doubt, ...]:
+    """The reports of a wrong child that stand at the practitioner's own agency; none for whoever closes none. Raises StorageUnavailable."""
+    return await portal.doubts.open_ones(practitioner.agency) if portal.doubts.may_close(practitioner) else ()
 
 
 # Whether it may be written down
@@ -281,6 +302,29 @@ async def _close(closing: Closing, by: Practitioner, portal: Keeping) -> Recorde
     review, at = await portal.glass.close(closing, by), portal.log.now()
     receipt = await _logged(portal.log, "review", review.id, 1, by, (), {"outcome": closing.outcome})
     return Recorded(id=review.id, version=1, state=closing.outcome, at=at, receipt=receipt)
+
+
+async def _report(wrong: WrongChild, by: Practitioner, portal: Keeping) -> Recorded:
+    """It takes from nobody but its reporter, and warns everybody else: the registry first."""
+    report = await portal.doubts.report(wrong, by)
+    about = report.about
+    more = {"source": about.source, "shown_in": about.access, "persons": [each.hex() for each in about.digests]}
+    receipt = await _logged(portal.log, "wrong-child", report.id, 1, by, (), more | {"evidence": list(about.evidence)})
+    return Recorded(id=report.id, version=1, state="REPORTED", at=report.at, receipt=receipt)
+
+
+async def _close_doubt(closing: DoubtClosing, by: Practitioner, portal: Keeping) -> Recorded:
+    """Its reporter may be shown the record again: the log first, inside the transaction. Not begun while the log is closed."""
+    if not portal.log.healthy:
+        raise LogUnavailable("closed before it was begun")
+    receipts: list[Receipt] = []
+
+    async def tell(closed: Closed) -> None:
+        more = {"source": closed.source, "outcome": closed.outcome}
+        receipts.append(await portal.log.change("wrong-child", closed.id, closed.version, actor=by, more=more))
+
+    closed = await portal.doubts.close(closing, by, tell)
+    return Recorded(id=closed.id, version=closed.version, state=closed.outcome, at=closed.at, receipt=receipts[-1])
 
 
 async def _logged(

@@ -116,7 +116,8 @@ class Rulebook:
         """The rules that bear on a question, and what is known of its child: by what was typed or, with ``found``, by what was matched."""
         rules, question = self.rules, plan.question
         # Of a child whom a shield hides nothing may be known that is not known of a child nobody knows.
-        persons = list(found.persons.values()) if found and "IDENTITY" not in found.shields else []
+        seen = found.persons.values() if found and "IDENTITY" not in found.shields else ()
+        persons = [person for there in seen for person in there]
         recorded, readable = await self._recorded(question, persons) if rules.rests_on_registry(plan, practitioner) else ((), True)
         return rules, Circumstances(
             births=births(question.subject.birth_date, persons),

@@ -156,18 +156,22 @@ class Command:
 
 
 def commands() -> list[Command]:
-    """Every command, with (option, default, help) of each of its options."""
+    """Every command, with (option, default, help) of each of its options. A group that does something by itself is one as well."""
     return list(_commands(cli, ("childview",)))
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[Command]:
     context = click.Context(command, info_name=" ".join(path))
+    if not isinstance(command, click.Group) or command.invoke_without_command:
+        yield _command(command, path, context)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             assert inner
             yield from _commands(inner, (*path, name))
-        return
+
+
+def _command(command: click.Command, path: tuple[str, ...], context: click.Context) -> Command:
     options = [
         (
             "/".join((*option.opts, *option.secondary_opts)) + ("" if option.is_flag else f" {option.make_metavar(context)}"),
@@ -178,7 +182,7 @@ def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[Command
         if isinstance(option, click.Option)
     ]
     usage = " ".join([*path, *command.collect_usage_pieces(context)])
-    yield Command(" ".join(path), (command.help or "").split("\f")[0].strip(), usage, tuple(options))
+    return Command(" ".join(path), (command.help or "").split("\f")[0].strip(), usage, tuple(options))
 
 
 def make_targets() -> list[str]:

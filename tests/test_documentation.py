@@ -145,6 +145,7 @@ def test_commands_are_found_by_walking_the_whole_tree() -> None:
 
     assert "--production" in known["childview check"]
     assert known["childview log verify"] == {"--json"}
+    assert "--json" in known["childview match"]
     assert "childview log" not in known
 
 
@@ -458,12 +459,12 @@ async def test_the_connector_of_the_sdk_page_is_found_by_its_entry_point_and_ans
     )
     await source.open()
     found = await source.find(subject, an_ask(), "issuer|morag")
-    assert found.person
+    assert found.persons
     fields = frozenset({"serviceType", "start", "sourceText"})
     rule = KindRule(wanted=fields, permitted=fields, ceiling="T1", existence="T1")
-    answer = await source.fetch(found.person, "Involvement", rule, an_ask(), True, datetime.now(UTC))
+    answer = await source.fetch(found.persons, "Involvement", rule, an_ask(), True, datetime.now(UTC))
     await source.close()
 
-    assert (found.state, found.person.id, source.can_find(subject)) == ("FOUND", "L-1", True)
+    assert (found.state, found.persons[0].id, source.can_find(subject)) == ("FOUND", "L-1", True)
     assert [(record.id, record.start) for record in answer.records] == [("L-1", "2021-04-01")]  # type: ignore[attr-defined]
     assert answer.set_aside == 0

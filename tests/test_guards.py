@@ -159,7 +159,7 @@ def test_imports_point_downward_only() -> None:
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("connectors/matching.py", "import portal.model"),
+        ("connectors/finding.py", "import portal.model"),
         ("portal/merge.py", "import portal.gateway"),
         ("portal/decisions.py", "import portal.api.schema"),
     ],

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from connectors import Identifier
 from portal.accesslog.pseudonyms import Digests, Pseudonyms, identifiers_of
-from portal.model import Breaking, Decision, LoggedOutcome, Manifest, Plan, Practitioner, Question, Ruling
+from portal.model import Breaking, Choice, Decision, LoggedOutcome, Manifest, Passed, Plan, Practitioner, Question, Ruling
 
 Facts = dict[str, Any]
 #: What an event says, given the moment the store writes it at: pseudonyms belong to that moment's epoch.
@@ -25,7 +25,7 @@ Ended = Literal["answered", "client-left", "refused", "failed"]
 VERSION = 1
 FIRST_LINK = bytes(32)
 CHANGES = frozenset(
-    {"agreement-loaded", "suspended", "lifted", "consent", "objection", "not-shared", "break-glass", "review", "key"},
+    {"agreement-loaded", "suspended", "lifted", "consent", "objection", "not-shared", "break-glass", "review", "wrong-child", "key"},
 )
 NOTHING = Manifest(outcomes=(), matched=(), released=())
 
@@ -77,9 +77,12 @@ def moment(text: str) -> datetime:
 
 def intent(
     *, access: str, nonce: bytes, practitioner: Practitioner, plan: Plan, decision: Decision, breaking: Breaking | None = None,
-    pseudonyms: Pseudonyms, digests: Digests,
+    chosen: Iterable[tuple[Choice, str]] = (), pseudonyms: Pseudonyms, digests: Digests,
 ) -> Draft:  # fmt: skip
-    """Somebody is about to look: durable before any agency is asked."""
+    """Somebody is about to look: durable before any agency is asked.
+
+    ``chosen`` are the candidates chosen, each with the digest under which the access that offered it has it.
+    """
     question = plan.question
     facts: Facts = {
         "type": "intent",
@@ -94,9 +97,11 @@ def intent(
     if decision.open and plan.guards:
         # Whoever is asked for anything, these are asked about the child as well.
         facts["shield_sources"] = sorted(plan.guards)
-    if asked := decision.vouchers - plan.unfindable:
+    if asked := decision.vouchers - plan.unfindable - plan.learns.keys():
         facts["vouchers"] = sorted(asked)
     facts |= _said(question)
+    if picked := [{"source": each.source, "person": digest, "offered_in": each.access} for each, digest in chosen]:
+        facts["chosen"] = picked
     if breaking:
         facts["break_glass"] = {"id": breaking.id, "reason": breaking.reason, "until": stamp(breaking.until)}
     if question.reason:
@@ -107,9 +112,10 @@ def intent(
 
 
 def conclusion(
-    *, access: str, nonce: bytes, practitioner: Practitioner, ended: Ended, manifest: Manifest, pseudonyms: Pseudonyms, digests: Digests
-) -> Draft:
-    """How an access ended and what was released: durable before one byte leaves."""
+    *, access: str, nonce: bytes, practitioner: Practitioner, ended: Ended, manifest: Manifest, passed: Iterable[Passed] = (),
+    pseudonyms: Pseudonyms, digests: Digests,
+) -> Draft:  # fmt: skip
+    """How an access ended and what was released: durable before one byte leaves. What was ``passed`` on was, however it ended."""
     facts: Facts = {
         "type": "conclusion",
         "access": access,
@@ -129,6 +135,13 @@ def conclusion(
         ],
     }
     facts |= _present(voucher=manifest.voucher)
+    if numbers := [{"to": each.to, "from": list(each.givers), "systems": list(each.systems)} for each in passed]:
+        facts["passed"] = numbers
+    if manifest.offered:
+        facts["offered"] = [
+            {"source": each.source, "person": digests.record(each.source, "Person", each.person), "band": each.band}
+            for each in manifest.offered
+        ]
     matched = manifest.matched
     _check([facts, [each.source for each in matched]])
     return lambda at: {**facts, "matched": _unique(pseudonyms.of(each.identifier, at, source=each.source) for each in matched)}
@@ -186,7 +199,8 @@ def _ruling(ruling: Ruling) -> Facts:
 
 def _outcome(outcome: LoggedOutcome) -> Facts:
     cited = _present(band=outcome.band, clause=outcome.clause, reason=outcome.reason, consent=outcome.consent)
-    return {"source": outcome.source, "kind": outcome.kind, "state": outcome.state, "records": outcome.records, **cited}
+    rests_on: Facts = ({"evidence": list(outcome.evidence)} if outcome.evidence else {}) | ({"chosen": True} if outcome.chosen else {})
+    return {"source": outcome.source, "kind": outcome.kind, "state": outcome.state, "records": outcome.records, **cited, **rests_on}
 
 
 def _present(**values: str | None) -> Facts:

@@ -24,7 +24,7 @@ from portal.accesslog.pseudonyms import Digests, Lasting, Pseudonyms
 from portal.accesslog.settings import Keys, LogSettings, database, open_keys
 from portal.accesslog.store import Entry, Store
 from portal.errors import RequestError
-from portal.model import Breaking, ChildView, Decision, Manifest, Plan, Practitioner, Receipt
+from portal.model import Breaking, ChildView, Choice, Decision, Manifest, Passed, Plan, Practitioner, Receipt
 
 _T = TypeVar("_T")
 #: So many seconds an event is waited for.
@@ -76,9 +76,11 @@ class AccessLog:
         at, last = self._clock(), self.last_time
         return max(at, last) if last else at
 
-    def access(self, practitioner: Practitioner, plan: Plan, decision: Decision, breaking: Breaking | None = None) -> Access:
+    def access(
+        self, practitioner: Practitioner, plan: Plan, decision: Decision, breaking: Breaking | None = None, chosen: Iterable[Choice] = ()
+    ) -> Access:
         """An access to enter with ``async with``: the intent is durable inside the block, and exactly one conclusion follows it."""
-        return Access(self, practitioner, plan, decision, breaking)
+        return Access(self, practitioner, plan, decision, breaking, chosen)
 
     async def refuse(self, actor: Practitioner, why: str) -> Receipt:
         """Write that somebody known was turned away before there was a plan: role, agency, overreach, or a CV4xx or CV6xx id.
@@ -126,21 +128,32 @@ class Access:
     """
 
     def __init__(
-        self, log: AccessLog, practitioner: Practitioner, plan: Plan, decision: Decision, breaking: Breaking | None = None
-    ) -> None:
+        self, log: AccessLog, practitioner: Practitioner, plan: Plan, decision: Decision, breaking: Breaking | None = None,
+        chosen: Iterable[Choice] = (),
+    ) -> None:  # fmt: skip
         self.id = access_id(log.now())
         self._log = log
         self._practitioner = practitioner
         self._plan = plan
         self._decision = decision
         self._breaking = breaking
+        self._chosen = tuple(chosen)
         self._digests = Digests(log._digest_key, self.id)
+        self._passed: list[Passed] = []
         self._entered = False
         self._ended = False
 
     def for_source(self, source_id: str) -> str:
         """What this access is called towards one source: opaque, and another for every source."""
         return self._digests.for_source(source_id)
+
+    def record(self, source: str, kind: str, id: str) -> str:
+        """The digest under which something a source holds stands in the log of this access."""
+        return self._digests.record(source, kind, id)
+
+    def passing(self, passed: Passed) -> None:
+        """Note that numbers are about to go from some sources to another. Whatever comes of it, the conclusion says so."""
+        self._passed.append(passed)
 
     async def conclude(self, view: ChildView) -> ChildView:
         """The view with its receipt, once what it releases stands durably in the log. Raises LogUnavailable: then nothing may leave."""
@@ -196,9 +209,14 @@ class Access:
             plan=self._plan,
             decision=self._decision,
             breaking=self._breaking,
+            chosen=[(each, self._as_offered(each)) for each in self._chosen],
             pseudonyms=self._log._pseudonyms,
             digests=self._digests,
         )
+
+    def _as_offered(self, choice: Choice) -> str:
+        """The digest of a chosen person as it stands in the conclusion of the access that offered them."""
+        return Digests(self._log._digest_key, choice.access).record(choice.source, "Person", choice.person)
 
     def _conclusion(self, ended: events.Ended, manifest: Manifest) -> events.Draft:
         return events.conclusion(
@@ -207,6 +225,7 @@ class Access:
             practitioner=self._practitioner,
             ended=ended,
             manifest=manifest,
+            passed=sorted(self._passed, key=lambda each: each.to),
             pseudonyms=self._log._pseudonyms,
             digests=self._digests,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -107,12 +108,21 @@ class Lasting:
     """
 
     def __init__(self, key: bytes, systems: Iterable[str] = ()) -> None:
-        self._pseudonyms = Pseudonyms(derived(key, "registry"), "year", systems)
+        self._key = derived(key, "registry")
+        self._pseudonyms = Pseudonyms(self._key, "year", systems)
 
     def of(self, identifier: Identifier) -> tuple[str, str]:
         """(system, pseudonym in hex) of one identifier."""
         said = self._pseudonyms.of(identifier, _ALWAYS)
         return said["system"], said["pseudonym"]
+
+    def key(self, use: str) -> bytes:
+        """A key of its own for one use, 32 bytes, the same at every gateway."""
+        return derived(self._key, f"key/{use}")
+
+    def mark(self, use: str, *parts: str) -> str:
+        """A keyed digest, in hex, of what is compared letter for letter and is no number of a child; each use has its own."""
+        return hmac.new(self.key(use), json.dumps(parts).encode(), hashlib.sha256).hexdigest()
 
 
 class Digests:

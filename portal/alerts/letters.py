@@ -13,7 +13,9 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["break-glass", "declared", "own-agency-rate", "review-due", "review-overdue", "shown", "agreement-refused"]
+Kind = Literal[
+    "break-glass", "declared", "own-agency-rate", "review-due", "review-overdue", "shown", "agreement-refused", "wrong-child", "places",
+]  # fmt: skip
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _CITED = re.compile(r"[A-Za-z0-9][A-Za-z0-9 @§._-]{0,99}")
@@ -27,6 +29,8 @@ SUBJECTS: dict[Kind, str] = {
     "review-overdue": "a review is overdue",
     "shown": "something was shown that you are told of",
     "agreement-refused": "an agreement was refused",
+    "wrong-child": "a record may be another child's",
+    "places": "several places were tried for one child",
 }
 _WORDS: dict[Kind, str] = {
     "break-glass": "Somebody at {by} has broken the glass: for a while they may see more than the agreements ordinarily show.",
@@ -36,14 +40,24 @@ _WORDS: dict[Kind, str] = {
     "review-overdue": "Nobody has closed a review of a broken glass, and its time is over. It was broken at {by}.",
     "shown": "Something was shown to {by} under a clause that says that you are told.",
     "agreement-refused": "The files of the agreements have changed and were refused. Those loaded before stay in force.",
+    "wrong-child": "Somebody at {by} says that a record of yours was shown as one child's and is another's. Until you have said what you "
+    "have found they do not see it, and everybody else is warned. This is for whoever keeps your records right: please hand it on.",
+    "places": "Somebody at {by} has asked about one child with three different places within 24 hours, and was stopped. Whoever looks "
+    "into it finds them in the access log, among the refusals with CV607.",
 }
 _PRIVATE = "This message names no child and nobody who asked. Do not answer it with a name."
+
+
+def citable(text: str) -> bool:
+    """Whether an alert may name this: an id that somebody else chose may be a sentence."""
+    return _CITED.fullmatch(text) is not None
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """Something that the privacy officer of agency ``to`` is told.
 
-    ``access`` and ``review`` are ids to look up, ``agreement`` names an agreement or clause, ``reason`` is a reason's id, never its words.
+    ``access``, ``review`` and ``doubt`` are ids to look up, ``agreement`` names an agreement or clause, ``source`` a source, ``reason``
+    is a reason's id, never its words.
     ``by_agency`` is whose people did it. Raises ValueError for text that cannot be one of these: an alert is no place for sentences.
     """
 
@@ -55,13 +69,13 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     by_agency: str | None = None
     due: date | None = None
+    source: str | None = None
+    doubt: str | None = None
 
     def __post_init__(self) -> None:
         named = (self.to, self.reason, self.by_agency)
-        cited = (self.access, self.review, self.agreement)
-        if not all(each is None or _ID.fullmatch(each) for each in named) or not all(
-            each is None or _CITED.fullmatch(each) for each in cited
-        ):
+        cited = (self.access, self.review, self.agreement, self.source, self.doubt)
+        if not all(each is None or _ID.fullmatch(each) for each in named) or not all(each is None or citable(each) for each in cited):
             raise ValueError("an alert holds ids and nothing else")
 
 
@@ -79,6 +93,8 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str | None = None
     by_agency: str | None = None
     due: date | None = None
+    source: str | None = None
+    doubt: str | None = None
 
     @property
     def subject(self) -> str:
@@ -97,8 +113,10 @@ def _words(alert: Alert, names: Mapping[str, str]) -> str:
         ("For", names.get(alert.to, alert.to)),
         ("Reason", alert.reason),
         ("Agreement", alert.agreement),
+        ("Source", alert.source),
         ("Look up in the access log", alert.access),
         ("Look up among the reviews", alert.review),
+        ("Look up among the reports", alert.doubt),
         ("Due by", f"{alert.due.day} {alert.due:%B %Y}" if alert.due else None),
     ]
     told = "\n".join(f"{what}: {value}" for what, value in facts if value)

@@ -53,11 +53,13 @@ KEPT_TEXT = 1024 * 1024
 _SAID = frozenset({"subject", "party", "state", "on", "evidence", "understanding", "responsibility", "words"})
 #: By root field, the arguments that may say something about a child or its family, about why somebody asks, or about a colleague.
 BY_VARIABLE: dict[str, frozenset[str]] = {
-    "child": frozenset({"subject", "reason", "breakGlass"}),
+    "child": frozenset({"subject", "reason", "chosen", "breakGlass"}),
     "recordConsent": _SAID,
     "recordObjection": _SAID,
     "recordNotShared": frozenset({"subject", "to", "kinds", "words"}),
     "closeReview": frozenset({"outcome", "words"}),
+    "reportWrongChild": frozenset({"report", "words"}),
+    "closeDoubt": frozenset({"outcome", "words"}),
 }
 _INTROSPECTION = frozenset({"__schema", "__type"})
 #: A root field and one of its arguments.

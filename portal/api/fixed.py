@@ -114,6 +114,8 @@ class Match(ObjectType):
 
     band = NonNull(MatchBand)
     evidence = some(Evidence)
+    report = ID(description="Pass it to reportWrongChild to say that this is another child. Good for twelve hours, for you alone.")
+    doubted = NonNull(Boolean, description="Somebody said that this may be another child's record, or it cannot be seen now if so.")
 
 
 class SourceOutcome(ObjectType):
@@ -238,6 +240,17 @@ class Review(ObjectType):
     overdue = NonNull(Boolean)
 
 
+class Doubt(ObjectType):
+    """A report that a record of this agency's was shown as another child's. Names no child and nobody who reported."""
+
+    id = NonNull(ID)
+    source = NonNull(ID)
+    byAgency = NonNull(ID, description="The agency of whoever reported.")
+    access = NonNull(ID, description="Where the access log says what was shown, to whom.")
+    at = NonNull(DateTime)
+    unclear = NonNull(Boolean, description="Somebody has looked already, and could not find out. It stands.")
+
+
 class Purpose(ObjectType):
     """A purpose for which a child may be asked about."""
 
@@ -279,10 +292,10 @@ class Query(ObjectType):
         subject=NonNull(SubjectInput),
         purpose=NonNull(ID),
         reason=String(),
-        chosen=List(NonNull(ID)),
+        chosen=List(NonNull(ID), description="Tokens of candidates whom you are sure of. Each is good once, and for five minutes."),
         breakGlass=BreakGlassInput(),
         declared=Boolean(description="I work with this child. For when no agency can vouch for that; needs a reason, and is checked."),
-        description="One child, for one purpose. Pass subject, reason and breakGlass as variables without default values.",
+        description="One child, for one purpose. Pass subject, reason, chosen and breakGlass as variables without default values.",
     )
     explain = Field(
         some(Ruling),
@@ -302,6 +315,10 @@ class Query(ObjectType):
     reviews = Field(
         some(Review),
         description="The breakings of the glass that your agency has yet to review; empty for whoever does not review them.",
+    )
+    doubts = Field(
+        some(Doubt),
+        description="The reports of a wrong child that stand at your agency; empty for whoever does not close them.",
     )
 
     @staticmethod
@@ -327,3 +344,7 @@ class Query(ObjectType):
     @staticmethod
     def resolve_reviews(answers: Any, info: Any) -> Any:
         return answers.reviews
+
+    @staticmethod
+    def resolve_doubts(answers: Any, info: Any) -> Any:
+        return answers.doubts

@@ -28,7 +28,7 @@ from portal.api.writing import change
 from portal.errors import IssuerUnreachable, PortalError, RequestError, Unauthenticated
 from portal.identity import Forbidden, Identity
 from portal.model import ChildView, Practitioner, Question
-from portal.recording import Keeping, Log, open_reviews, record
+from portal.recording import Keeping, Log, open_doubts, open_reviews, record
 
 log = structlog.get_logger("childview.http")
 _T = TypeVar("_T")
@@ -129,10 +129,11 @@ class GraphQLEndpoint:
         if selected.change:  # whether or not the client stays: what was begun is written down
             recorded = await record(change(self._schema, selected, portal.sources), practitioner, portal)
         reviews = await open_reviews(practitioner, portal) if selected.reviews else ()
+        doubts = await open_doubts(practitioner, portal) if selected.doubts else ()
         result = execute(
             self._schema,
             document.ast,
-            root_value=Answers(portal, practitioner, view, recorded, reviews),
+            root_value=Answers(portal, practitioner, view, recorded, reviews, doubts),
             variable_values=asked.variables,
             operation_name=asked.operationName,
             is_awaitable=_never,

@@ -1,6 +1,6 @@
 # mypy: disallow-subclassing-any=False
 # graphene has no types, so to mypy its classes are Any.
-"""What may be written down over the API: consents, objections, decisions not to share, reviews closed.
+"""What may be written down over the API: consents, objections, decisions not to share, reviews closed, wrong children.
 
 Resolvers here read what is recorded already and do no I/O: the entry and its event stand before the operation is executed.
 """
@@ -13,7 +13,7 @@ import graphene
 from graphene import ID, Boolean, Field, Int, List, NonNull, ObjectType, String
 
 from portal.api.fixed import Date, DateTime, Receipt, SubjectInput, enum_of
-from portal.changes import Closing
+from portal.changes import Closing, DoubtClosing
 from portal.model import Party as _Parties
 
 _HEARD = "Pass everything but agreement and clause as variables without default values."
@@ -22,6 +22,9 @@ Party = enum_of("Party", "Who has spoken. Two parents are two parties.", _Partie
 ConsentState = enum_of("ConsentState", "What was said of a consent.", Literal["GIVEN", "REFUSED", "WITHDRAWN"])
 ObjectionState = enum_of("ObjectionState", "What was said of an objection.", Literal["RAISED", "WITHDRAWN"])
 ReviewOutcome = enum_of("ReviewOutcome", "What a review of a breaking of the glass has found.", get_type_hints(Closing)["outcome"])
+DoubtOutcome = enum_of(
+    "DoubtOutcome", "What the source has found about a report of a wrong child.", get_type_hints(DoubtClosing)["outcome"]
+)
 
 
 class UnderstandingInput(graphene.InputObjectType):
@@ -87,8 +90,23 @@ class Mutation(ObjectType):
         description="What the review of a breaking of the glass has found. Pass outcome and words as variables without default values.",
     )
 
+    reportWrongChild = Field(
+        NonNull(Recorded),
+        report=NonNull(ID, description="The handle that came with the match, within twelve hours."),
+        words=NonNull(String, description="Why you think so. Kept sealed."),
+        description="What was shown as this child's is another child's. Pass both as variables without default values.",
+    )
+    closeDoubt = Field(
+        NonNull(Recorded),
+        doubt=NonNull(ID),
+        outcome=NonNull(DoubtOutcome),
+        words=NonNull(String, description="What you have found. Kept sealed."),
+        description="What became of a report of a wrong child. Pass outcome and words as variables without default values.",
+    )
+
     @staticmethod
     def resolve_recordConsent(answers: Any, info: Any, **_typed: Any) -> Any:
         return answers.recorded
 
     resolve_recordObjection = resolve_recordNotShared = resolve_closeReview = resolve_recordConsent
+    resolve_reportWrongChild = resolve_closeDoubt = resolve_recordConsent

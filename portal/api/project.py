@@ -14,6 +14,7 @@ import msgspec
 from connectors.standard import Standard
 from portal.agreements import Agreements, Listed, as_day
 from portal.changes import Recorded
+from portal.doubts import Doubt
 from portal.explaining import Explained, explain
 from portal.model import ChildView, Practitioner
 from portal.recording import Review
@@ -99,16 +100,28 @@ class ShownReview(msgspec.Struct, frozen=True):
     overdue: bool
 
 
+class ShownDoubt(msgspec.Struct, frozen=True):
+    """A report that stands, under the schema's names."""
+
+    id: str
+    source: str
+    byAgency: str
+    access: str
+    at: datetime
+    unclear: bool
+
+
 class Answers:
     """The root of one operation. ``child`` is None when it asks about no child, ``recorded`` when it writes nothing down."""
 
     def __init__(
         self, register: Register, practitioner: Practitioner, child: ChildView | None, recorded: Recorded | None = None,
-        reviews: Iterable[Review] = (),
+        reviews: Iterable[Review] = (), doubts: Iterable[Doubt] = (),
     ) -> None:  # fmt: skip
         self.child = child
         self.recorded = recorded
         self.reviews = [_shown(each, as_day(register.clock())) for each in reviews]
+        self.doubts = [ShownDoubt(each.id, each.source, each.by_agency, each.access, each.at, each.unclear) for each in doubts]
         self._register = register
         self._practitioner = practitioner
 

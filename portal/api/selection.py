@@ -6,7 +6,7 @@ that somebody typed are never repeated in an error: only their path.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -33,6 +33,7 @@ from graphql.execution.values import get_argument_values
 from connectors.standard import ALWAYS, Kind, Standard
 from portal.api.documents import Document
 from portal.api.typed import LONGEST_WORDS, Place, dotted, subject, taken
+from portal.choices import MOST, too_many
 from portal.errors import RequestError
 from portal.facts import own_fields
 from portal.model import BreakGlass, Question
@@ -50,7 +51,7 @@ class Selected(msgspec.Struct, frozen=True):
     """The chosen operation, its variables as coerced, and what of it needs more than projecting.
 
     ``child`` and ``change`` are the fields about one child (none, or one merged from several): a question, or a mutation. ``reviews``:
-    open reviews are asked for.
+    open reviews are asked for; ``doubts``: reports of a wrong child that stand.
     """
 
     operation: OperationDefinitionNode
@@ -58,6 +59,7 @@ class Selected(msgspec.Struct, frozen=True):
     child: tuple[FieldNode, ...] = ()
     change: tuple[FieldNode, ...] = ()
     reviews: bool = False
+    doubts: bool = False
 
 
 def choose(document: Document, name: str | None) -> OperationDefinitionNode:
@@ -83,7 +85,8 @@ def select(schema: GraphQLSchema, document: Document, name: str | None, variable
         change = _only((nodes for nodes in fields if nodes[0].name.value != "__typename"), _ONE_CHANGE)
         return Selected(operation, coerced, change=change)
     child = _only((nodes for nodes in fields if nodes[0].name.value == "child"), _ONE_CHILD)
-    return Selected(operation, coerced, child, reviews=any(nodes[0].name.value == "reviews" for nodes in fields))
+    asked = {nodes[0].name.value for nodes in fields}
+    return Selected(operation, coerced, child, reviews="reviews" in asked, doubts="doubts" in asked)
 
 
 def _only(several: Iterable[list[FieldNode]], words: str) -> tuple[FieldNode, ...]:
@@ -143,12 +146,10 @@ def question(schema: GraphQLSchema, standard: Standard, document: Document, sele
     """What is asked about whom. ``sources`` are the ids whose own numbers may be typed.
 
     Raises RequestError: CV420 too little to search by, CV421 identifier, CV422 too long or too many, CV431 declared without a reason,
-    CV601 chosen.
+    CV609 too many chosen.
     """
     assert schema.query_type
     arguments = get_argument_values(schema.query_type.fields["child"], selected.child[0], selected.variables)
-    if arguments.get("chosen") is not None:
-        raise RequestError("CV601", "Choosing between candidates is not possible here yet.", path=("child", "chosen"))
     walk = _Walk(schema, standard, document, selected)
     sections, chronology, demographics = walk.sections(), walk.chronology(), walk.demographics()
     reason = taken(arguments.get("reason"), ("reason",), LONGEST_WORDS, lines=True)
@@ -164,6 +165,7 @@ def question(schema: GraphQLSchema, standard: Standard, document: Document, sele
         break_glass=_break_glass(arguments.get("breakGlass")),
         declared=_declared(arguments.get("declared"), reason),
         informed=arguments.get("informed"),
+        chosen=_chosen(arguments.get("chosen")),
     )
 
 
@@ -181,6 +183,13 @@ def _declared(given: bool | None, reason: str | None) -> bool:
         message = "Say in reason how you work with this child: nobody else has vouched for it."
         raise RequestError("CV431", message, hint="Give a reason, or ask without declared.", path=("child", "reason"))
     return bool(given)
+
+
+def _chosen(given: Sequence[str] | None) -> tuple[str, ...]:
+    """The tokens as they were sent; whether they can be used is seen when they are opened."""
+    if given and len(given) > MOST:
+        raise too_many()
+    return tuple(given or ())
 
 
 def _joined(*several: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:

@@ -15,7 +15,7 @@ from graphql.execution.values import get_argument_values
 
 from portal.api.selection import Selected
 from portal.api.typed import LONGEST_WORDS, few, needed, subject, taken
-from portal.changes import Change, Closing, NotShared, Said
+from portal.changes import Change, Closing, DoubtClosing, NotShared, Said, WrongChild
 from portal.model import Responsibility, Understanding
 
 #: Names and ids of the federation's own are shorter.
@@ -83,9 +83,26 @@ def _closing(typed: Typed, sources: Collection[str]) -> Closing:
     )
 
 
+def _wrong_child(typed: Typed, sources: Collection[str]) -> WrongChild:
+    return WrongChild(
+        report=needed(typed["report"], ("report",), LONGEST_WORDS),
+        words=needed(typed["words"], ("words",), LONGEST_WORDS, lines=True),
+    )
+
+
+def _doubt_closing(typed: Typed, sources: Collection[str]) -> DoubtClosing:
+    return DoubtClosing(
+        doubt=needed(typed["doubt"], ("doubt",), LONGEST_ID),
+        outcome=typed["outcome"],
+        words=needed(typed["words"], ("words",), LONGEST_WORDS, lines=True),
+    )
+
+
 _CHANGES: dict[str, Callable[[Typed, Collection[str]], Change]] = {
     "recordConsent": lambda typed, sources: _said("consent", typed, sources),
     "recordObjection": lambda typed, sources: _said("objection", typed, sources),
     "recordNotShared": _not_shared,
     "closeReview": _closing,
+    "reportWrongChild": _wrong_child,
+    "closeDoubt": _doubt_closing,
 }

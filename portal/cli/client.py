@@ -44,7 +44,7 @@ query ChildView($subject: SubjectInput!, $purpose: ID!, $reason: String, $breakG
   child(subject: $subject, purpose: $purpose, reason: $reason, breakGlass: $breakGlass, declared: $declared, informed: $informed) {
     everySourceAnswered purpose asOf
     sources { source agency name state words phone outOfHours coverageFrom coverageTo coverageNote asOf setAside
-      kinds { kind state clause reason nearest } match { band evidence { field words } } }
+      kinds { kind state clause reason nearest } match { band evidence { field words } doubted } }
     demographics { everySourceAnswered fields { field conflict values { value provenance { source agency retrievedAt } } }
       missing { source state words } held { field words } }
     chronology { everySourceAnswered entries { on kind headline record { id kind provenance { source agency } } }

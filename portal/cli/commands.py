@@ -18,6 +18,7 @@ from portal.cli.agreements import agreement
 from portal.cli.asking import explain, query
 from portal.cli.frame import careful, fail, folder_argument, json_option
 from portal.cli.keys import keys
+from portal.cli.matching import match
 from portal.cli.records import record
 from portal.federation import load_federation, refused_in_production
 
@@ -86,6 +87,7 @@ main.add_command(explain)
 main.add_command(record)
 main.add_command(agreement)
 main.add_command(keys)
+main.add_command(match)
 
 
 @main.group("log")

@@ -101,7 +101,16 @@ def _sources(view: Json) -> RenderableType:
         )
         if source["state"] != "ANSWERED":
             table.add_row(Text(""), Text(""), Text(source["words"]))
+        if words := _doubt(source):
+            table.add_row(Text(""), Text(""), Text(words, style="bold red"))
     return Padding(Group(head, table), (1, 0, 0, 1))
+
+
+def _doubt(source: Json) -> str | None:
+    """What somebody has said against the record that is shown, if anybody has."""
+    match = source.get("match")
+    said = [each["words"] for each in match["evidence"] if each["field"] == "record"] if match and match["doubted"] else []
+    return " ".join(said) or None
 
 
 def _phones(source: Json) -> str:

@@ -26,7 +26,7 @@ from rich.table import Table
 
 from connectors.simulated.processes import Process, free_port
 from portal.demo import RunningDemo, demo_federation
-from tests.bench import deciding, micro, steps
+from tests.bench import deciding, matching, micro, steps
 from tests.bench.questions import QUESTIONS, VARIABLES
 from tests.journeys.northshire import standard
 
@@ -85,6 +85,7 @@ async def bench(console: Console) -> None:
             for name, text in QUESTIONS.items():
                 console.print(_by_step(name, await steps.costs(text, folder / name.replace(" ", "-"), token, 30)))
             console.print(_single("Single steps", await micro.lines(folder / "micro")))
+            console.print(_single("Matching", matching.lines()))
             console.print(_single("Agreements", deciding.lines(folder / "agreements", standard())))
             console.print(_machine(demo), style="dim")
 

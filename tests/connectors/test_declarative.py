@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from connectors import ConfigurationError, Misconfigured, Subject
+from connectors import ConfigurationError, Misconfigured, Mistake, Person, Subject
 from connectors.declarative import Declared, declare, readers
+from connectors.matching import Matcher
 from connectors.standard import Standard
 
 Source = Callable[..., Declared]
@@ -245,3 +249,155 @@ def test_a_thousand_files_can_be_checked_in_seconds(source: Source) -> None:
         source(SQL)
 
     assert (time.process_time() - before) / 20 < 0.05
+
+
+# Matching, tuned
+
+WEIGHTS = files("connectors.matching").joinpath("data/weights.toml").read_text("utf-8")
+MODEL: dict[str, Any] = {
+    "sql_dialect": "duckdb",
+    "probability_two_random_records_match": 0.001,
+    "comparisons": [
+        {
+            "output_column_name": "forename",
+            "comparison_levels": [
+                {"sql_condition": '"forename_l" = "forename_r"', "m_probability": 0.9, "u_probability": 0.01, "tf_adjustment_column": "forename"},
+                {"sql_condition": "ELSE", "m_probability": 0.1, "u_probability": 0.99},
+            ],
+        }
+    ],
+}  # fmt: skip
+#: Files that are all right, by their names.
+TUNED = {
+    "weights.toml": WEIGHTS.replace("link = 7.0", "link = 12.5"),
+    "model.json": msgspec.json.encode(MODEL).decode(),
+    "tf.json": '{"forename": {"Isla": 0.01}}',
+    "mapping.toml": 'given_name = "forename"\n',
+}
+MODEL_KEYS = 'model = "model.json", frequencies = "tf.json", mapping = "mapping.toml"'
+
+
+def _tuned(folder: Path, standard: Standard, matching: str, changed: Mapping[str, str | None] | None = None) -> Declared:
+    """A source with this table, beside the files above, of which some are changed or (None) left out."""
+    for name, text in {**TUNED, **(changed or {})}.items():
+        if text is not None:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, "utf-8")
+    path = folder / "a-source.toml"
+    path.write_text(SQL.replace("deadline = 5.0", f"matching = {{ {matching} }}"), "utf-8")
+    return declare(path, standard, folder.parent)
+
+
+def test_a_source_matches_as_its_agency_has_tuned_it(tmp_path: Path, standard: Standard) -> None:
+    matcher = _tuned(tmp_path, standard, f'population = 4000, weights = "weights.toml", {MODEL_KEYS}').matcher
+
+    assert (matcher.size, matcher.weights.bands.link) == (4000, 12.5)
+    assert matcher.trained
+    assert matcher.trained.plan.row(Subject(given_name="Isla")) == {"forename": "Isla"}
+    assert matcher.trained.model.comparisons[0].levels[0].frequency
+
+
+def test_a_source_that_says_nothing_of_matching_matches_as_shipped(source: Source) -> None:
+    assert source(SQL).matcher == Matcher()
+
+
+def test_a_model_never_switches_the_brother_sister_or_twin_off(tmp_path: Path, standard: Standard) -> None:
+    trained = _tuned(tmp_path, standard, MODEL_KEYS).matcher.trained
+
+    assert trained
+    assert trained.siblings is True
+    assert [each.id for each in _untuned(tmp_path, standard, f"siblings = false, {MODEL_KEYS}")] == ["CV151"]
+
+
+def test_a_match_among_a_million_has_fewer_bits_than_one_among_a_hundred(tmp_path: Path, standard: Standard) -> None:
+    typed, held = (
+        Subject(given_name="Isla", family_name="Campbell", birth_date="2014-03-16"),
+        [Person(id="1", given_name="Isla", family_name="Campbell", birth_date="2014-03-16")],
+    )
+    for model in ("", f", {MODEL_KEYS}"):
+        few = _tuned(tmp_path, standard, f"population = 100{model}").matcher.match(typed, held)[0].bits
+        many = _tuned(tmp_path, standard, f"population = 1000000{model}").matcher.match(typed, held)[0].bits
+
+        assert many < few - 3
+
+
+def _untuned(folder: Path, standard: Standard, matching: str, changed: Mapping[str, str | None] | None = None) -> list[Mistake]:
+    """What is wrong; everything has a file that there is and a line."""
+    with pytest.raises(ConfigurationError) as raised:
+        _tuned(folder, standard, matching, changed)
+    for mistake in raised.value.mistakes:
+        assert mistake.file
+        assert mistake.line
+        assert Path(mistake.file).exists()
+    return raised.value.mistakes
+
+
+_NO_TABLE = 'model = "model.json", mapping = "mapping.toml"'
+_ELSEWHERE = msgspec.json.encode({**MODEL, "sql_dialect": "spark"}).decode()
+_UNKNOWN_CONDITION = TUNED["model.json"].replace('= \\"forename_r', '~ \\"forename_r').replace(',"tf_adjustment_column":"forename"', "")
+UNTUNED = [
+    # the table itself
+    ("populaton = 4000", {}, "CV151", "a-source.toml", "source.matching.populaton"),
+    ("population = 0", {}, "CV151", "a-source.toml", "source.matching.population"),
+    ("population = -5", {}, "CV151", "a-source.toml", "source.matching.population"),
+    ("population = 2000000000", {}, "CV151", "a-source.toml", "source.matching.population"),
+    ("population = true", {}, "CV151", "a-source.toml", "source.matching.population"),
+    ('population = "many"', {}, "CV151", "a-source.toml", "source.matching.population"),
+    ("weights = 5", {}, "CV151", "a-source.toml", "source.matching.weights"),
+    ('weights = ""', {}, "CV151", "a-source.toml", "source.matching.weights"),
+    ('weights = "a\\u0000b"', {}, "CV151", "a-source.toml", "source.matching.weights"),
+    ('mapping = "mapping.toml"', {}, "CV151", "a-source.toml", "source.matching.mapping belongs to a model"),
+    ('frequencies = "tf.json"', {}, "CV151", "a-source.toml", "source.matching.frequencies belongs to a model"),
+    # files that are not there, or are none
+    ('weights = "weights.toml"', {"weights.toml": None}, "CV605", "a-source.toml", "source.matching.weights: weights.toml: cannot be read"),
+    ('weights = "."', {}, "CV605", "a-source.toml", "cannot be read"),
+    (MODEL_KEYS, {"model.json": None}, "CV601", "a-source.toml", "source.matching.model: model.json: cannot be read"),
+    (MODEL_KEYS, {"tf.json": None}, "CV604", "a-source.toml", "source.matching.frequencies: tf.json: cannot be read"),
+    (MODEL_KEYS, {"mapping.toml": None}, "CV612", "a-source.toml", "source.matching.mapping: mapping.toml: cannot be read"),
+    # weights
+    ('weights = "weights.toml"', {"weights.toml": "given ="}, "CV605", "weights.toml", "is not TOML"),
+    ('weights = "weights.toml"', {"weights.toml": WEIGHTS.replace("possible = -6.0", "possible = 9.0")}, "CV605", "weights.toml", "nobody would be offered"),
+    ('weights = "weights.toml"', {"weights.toml": WEIGHTS.replace("\nblurred =", "\nblured =")}, "CV605", "weights.toml", "blured"),
+    # models
+    (MODEL_KEYS, {"model.json": "{"}, "CV601", "a-source.toml", "source.matching.model: model.json: This is not a Splink model"),
+    (MODEL_KEYS, {"model.json": _ELSEWHERE}, "CV601", "a-source.toml", "'spark'"),
+    (_NO_TABLE, {"model.json": _UNKNOWN_CONDITION}, "CV602", "a-source.toml", "is not known"),
+    (MODEL_KEYS, {"model.json": TUNED["model.json"].replace('"m_probability":0.9,', "")}, "CV603", "a-source.toml", "no m_probability"),
+    (MODEL_KEYS, {"tf.json": "[]"}, "CV604", "a-source.toml", "source.matching.frequencies: tf.json: "),
+    (MODEL_KEYS, {"tf.json": "{}"}, "CV604", "a-source.toml", "needs the term frequencies of 'forename'"),
+    (MODEL_KEYS, {"mapping.toml": "given_nam = 'forename'"}, "CV612", "mapping.toml", "given_nam"),
+    (MODEL_KEYS, {"mapping.toml": "family_name = 'forename2'"}, "CV612", "a-source.toml", "reads the column 'forename'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("matching", "changed", "id", "file", "words"), UNTUNED)
+def test_a_mistake_in_the_matching_of_a_source_is_refused_where_it_stands(
+    tmp_path: Path, standard: Standard, matching: str, changed: dict[str, str | None], id: str, file: str, words: str
+) -> None:
+    found = _untuned(tmp_path, standard, matching, changed)
+
+    assert {(each.id, Path(each.file or "").name) for each in found} == {(id, file)}
+    assert any(words in str(each) for each in found), found
+    assert file != "a-source.toml" or [each.line for each in found] == [2] * len(found)
+
+
+def test_mistakes_in_the_files_of_matching_show_with_all_others(tmp_path: Path, standard: Standard) -> None:
+    wrong = {"weights.toml": "nonsense = 1", "model.json": None, "tf.json": None, "mapping.toml": "x = 1"}
+
+    found = _untuned(tmp_path, standard, f'sibling = 1, population = 0, weights = "weights.toml", {MODEL_KEYS}', wrong)
+
+    told = [(each.id, Path(each.file or "").name) for each in found]
+    assert sorted(told[:4]) == [("CV151", "a-source.toml")] * 2 + [("CV601", "a-source.toml"), ("CV604", "a-source.toml")]
+    assert set(told[4:]) == {("CV605", "weights.toml"), ("CV612", "mapping.toml")}
+
+
+def test_files_of_matching_are_found_from_the_folder_of_the_source_wherever_they_lie(tmp_path: Path, standard: Standard) -> None:
+    """As with ``file:PATH``: whoever writes a source's file says where things are."""
+    sources = tmp_path / "federation" / "sources"
+    sources.mkdir(parents=True)
+    (tmp_path / "elsewhere.toml").write_text(TUNED["weights.toml"], "utf-8")
+    (sources / "tuned").mkdir()
+    (sources / "tuned" / "link.toml").symlink_to(tmp_path / "elsewhere.toml")
+
+    for name in ("weights.toml", "../../elsewhere.toml", "tuned/link.toml", str(tmp_path / "elsewhere.toml")):
+        assert _tuned(sources, standard, f'weights = "{name}"').matcher.weights.bands.link == 12.5

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from connectors import Identifier, Misconfigured, Person, Refused, Subject, Unavailable
 from connectors.declarative import Declared
+from connectors.matching import match
 from connectors.standard import Standard, validate
 from tests.connectors.servers import NHS_NUMBER, FhirServer, ask, listed, nhs_number, opened, serving
 
@@ -200,18 +201,30 @@ async def test_a_self_link_that_leaves_a_parameter_out_is_believed(liar: tuple[L
         await connector.find(JO_BY_NAME, ask())
 
 
-async def test_somebody_who_only_sounds_alike_is_left_out(liar: tuple[Liar, Any]) -> None:
+async def test_a_server_that_searches_by_sound_is_welcome_and_matching_decides(liar: tuple[Liar, Any]) -> None:
     server, connector = liar
     maiden = _patient("3", name=[{"family": "Oak", "use": "official"}, {"family": "Ash", "use": "maiden"}])
-    server.answers = [_bundle(_patient("1"), _patient("2", name=[{"family": "Ashe"}]), maiden, _patient("4", name=[{"family": "Esh"}]))]
+    stranger = _patient("5", name=[{"family": "Iqbal", "given": ["Bea"]}])
+    server.answers = [
+        _bundle(_patient("1"), maiden, _patient("2", name=[{"family": "Ashe"}]), _patient("4", name=[{"family": "Esh"}]), stranger)
+    ]
 
     found = await connector.find(JO_BY_NAME, ask())
 
     assert [(each.id, each.family_name, each.former_family_name) for each in found] == [
         ("1", "Ash", None),
-        ("2", "Ashe", None),
         ("3", "Oak", "Ash"),
+        ("2", "Ashe", None),
+        ("4", "Esh", None),
+        ("5", "Iqbal", None),
     ]
+    assert {each.id: match(JO_BY_NAME, [each])[0].band for each in found} == {
+        "1": "POSSIBLE",
+        "3": "POSSIBLE",
+        "2": "POSSIBLE",
+        "4": "POSSIBLE",
+        "5": "NON_LINK",
+    }
 
 
 @pytest.mark.parametrize(

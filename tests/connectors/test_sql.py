@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jellyfish import soundex
 
 from connectors import Identifier, Misconfigured, Person, Refused, Subject, Unavailable
 from connectors.declarative import Declared
@@ -262,13 +263,111 @@ async def test_uuid_and_numeric_ids_come_back_as_what_they_are(postgres: Postgre
     assert record.fields == {"start": "2014-02-03"}
 
 
-async def test_fifty_one_persons_say_too_many_and_never_more(tmp_path: Path, source: Source) -> None:
+async def test_of_more_than_fifty_persons_fifty_are_seen_and_it_is_said_that_there_are_more(tmp_path: Path, source: Source) -> None:
+    file = _crowd(tmp_path, 300)
+    text = SCHOOL.format(url=f"sqlite:///{file}", deadline=5.0).replace(" limit 51", "")
+    async with opened(source(text)) as connector:
+        found = await connector.find(Subject(family_name="Ash", birth_date="2014-02-03"), ask())
+
+    assert (len(found), found.more) == (50, True)
+
+
+async def test_fifty_persons_are_not_too_many(tmp_path: Path, source: Source) -> None:
+    """Two of them stand in the file already."""
+    file = _crowd(tmp_path, 48)
+    async with opened(source(SCHOOL.format(url=f"sqlite:///{file}", deadline=5.0))) as connector:
+        found = await connector.find(Subject(family_name="Ash", birth_date="2014-02-03"), ask())
+
+    assert (len(found), found.more) == (50, False)
+
+
+LOOSELY = """
+source = {{ agency = "hillview-school", reads = "sql", url = "sqlite:///{file}", contact = "desk" }}
+find.scn = {{ query = "select * from pupil where scn = :scn" }}
+find.sounds = {{ query = "select * from pupil where sounds = :family_soundex and substr(dob, 1, 4) = :birth_year" }}
+find.day = {{ query = "select * from pupil where substr(dob, 6) = :birth_month_day and substr(forename, 1, 1) = upper(:given_start)" }}
+find.swapped = {{ query = "select * from pupil where dob = :birth_date_swapped" }}
+find.start = {{ query = "select * from pupil where lower(substr(surname, 1, 3)) = :family_start and dob = :birth_date" }}
+find.named = {{ query = "select * from pupil where first_sounds = :given_soundex and dob = :birth_date" }}
+person = {{ id = "pupil_id", given_name = "forename", family_name = "surname", birth_date = "dob", identifiers = {{ scn = "scn" }} }}
+[provide.Attendance]
+query = "select * from mark where pupil_id = :person_id"
+id = "mark_id"
+fields = {{ occurredOn = "day" }}
+"""
+
+
+def _loose(tmp_path: Path, *pupils: tuple[str, str, str]) -> Path:
+    """A file of pupils (given name, family name, birth date) with the codes of sound that databases have."""
+    file = tmp_path / "loose.db"
+    with sqlite3.connect(file) as database:
+        database.executescript("create table mark (mark_id text, pupil_id text, day text);")
+        database.execute(
+            "create table pupil (pupil_id integer, forename text, surname text, dob text, sounds text, first_sounds text, scn text)"
+        )
+        rows = [(at, *each, soundex(each[1]), soundex(each[0]), f"{at:09}") for at, each in enumerate(pupils)]
+        database.executemany("insert into pupil values (?, ?, ?, ?, ?, ?, ?)", rows)
+    return file
+
+
+MISSPELT = {
+    "the family name by ear": (("Rowan", "Isbystir", "2014-02-08"), True),
+    "the year of birth": (("Rowan", "Isbister", "2015-02-03"), True),
+    "day and month the other way round": (("Rowan", "Isbister", "2014-03-02"), True),
+    "the end of the family name": (("Rowan", "Isborough", "2014-02-03"), True),
+    "the family name altogether, the given name by ear": (("Rouan", "Tulloch", "2014-02-03"), True),
+    "all of it": (("Una", "Tulloch", "2009-11-27"), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MISSPELT)
+async def test_several_loose_searches_find_a_child_that_is_misspelt_here(case: str, tmp_path: Path, source: Source) -> None:
+    pupil, there = MISSPELT[case]
+    typed = Subject(given_name="Rowan", family_name="Isbister", birth_date="2014-02-03")
+    async with opened(source(LOOSELY.format(file=_loose(tmp_path, pupil)))) as connector:
+        found = await connector.find(typed, ask())
+
+    assert (len(found) == 1) is there
+    assert not found.more
+
+
+async def test_what_is_not_typed_leaves_its_loose_searches_out(tmp_path: Path, source: Source) -> None:
+    async with opened(source(LOOSELY.format(file=_loose(tmp_path, ("Rowan", "Isbister", "2014-02-03"))))) as connector:
+        assert not connector.can_find(Subject(given_name="Rowan", family_name="Isbister", birth_date="2014"))
+        assert await connector.find(Subject(family_name="Isbister", birth_date="2014-02-03"), ask())
+
+
+async def test_one_search_that_finds_too_many_takes_nothing_from_another(tmp_path: Path, source: Source) -> None:
+    """Sixty share the sound of the name and the year; the search by number finds the child, whom matching may link by it."""
+    others = [("Ina", "Ash", f"2014-05-{at % 28 + 1:02}") for at in range(60)]
+    typed = Subject(given_name="Rowan", family_name="Ash", birth_date="2014-02-03", identifiers=(Identifier("scn", "000000060"),))
+    async with opened(source(LOOSELY.format(file=_loose(tmp_path, *others, ("Rowan", "Birch", "2014-02-03"))))) as connector:
+        found = await connector.find(typed, ask())
+
+    assert found.more
+    assert "60" in [each.id for each in found]
+    assert len(found) == 51
+
+
+async def test_two_hundred_are_the_most_whatever_several_searches_find(tmp_path: Path, source: Source) -> None:
+    by_sound = [("Ina", "Ash", f"2014-05-{at % 28 + 1:02}") for at in range(50)]
+    by_day = [("Rory", "Tulloch", "2013-02-03")] * 50
+    swapped = [("Una", "Muir", "2014-03-02")] * 50
+    by_start = [("Una", "Ashcroft", "2014-02-03")] * 50
+    named = [("Rouan", "Birch", "2014-02-03")] * 49
+    typed = Subject(given_name="Rowan", family_name="Ash", birth_date="2014-02-03")
+    async with opened(source(LOOSELY.format(file=_loose(tmp_path, *by_sound, *by_day, *swapped, *by_start, *named)))) as connector:
+        found = await connector.find(typed, ask())
+
+    assert (len(found), found.more) == (200, True)
+
+
+def _crowd(tmp_path: Path, count: int) -> Path:
     with sqlite3.connect(tmp_path / "many.db") as database:
         database.executescript(TABLES.format(id="integer", date="text"))
-        database.executemany("insert into pupil values (?, 'Jo', 'Ash', '2014-02-03', null)", [(number,) for number in range(100, 400)])
-    text = SCHOOL.format(url=f"sqlite:///{tmp_path}/many.db", deadline=5.0).replace(" limit 51", "")
-    async with opened(source(text)) as connector:
-        assert len(await connector.find(JO, ask())) == 51
+        many = [(number,) for number in range(100, 100 + count)]
+        database.executemany("insert into pupil values (?, 'Jo', 'Ash', '2014-02-03', null)", many)
+    return tmp_path / "many.db"
 
 
 async def test_a_record_that_cannot_be_read_is_still_told_of(tmp_path: Path, source: Source, standard: Standard) -> None:

@@ -106,11 +106,11 @@ async def test_the_list_itself_is_taken_off_the_finding_and_off_what_is_asked_ne
     connector = Office(child())
     source = office(standard, connector)
     finding = await source.find(JO, ask(), MORAG)
-    assert finding.person is not None
+    assert finding.persons
     fields = frozenset({"serviceType"})
 
     await source.fetch(
-        finding.person, "Involvement", KindRule(wanted=fields, permitted=fields, ceiling="T1", existence="T1"), ask(), True, NOW
+        finding.persons, "Involvement", KindRule(wanted=fields, permitted=fields, ceiling="T1", existence="T1"), ask(), True, NOW
     )
 
     assert "ewan" not in repr(finding)
@@ -138,7 +138,7 @@ async def test_a_source_is_told_the_window_of_the_clause(
     connector = Office(child())
 
     await office(standard, connector).fetch(
-        child(), "Involvement", msgspec.structs.replace(RULE, since=window), ask(since=asked), True, NOW
+        (child(),), "Involvement", msgspec.structs.replace(RULE, since=window), ask(since=asked), True, NOW
     )
 
     assert [each.since for _, each in connector.asked] == [told]
@@ -150,7 +150,7 @@ async def test_a_source_that_gives_older_records_all_the_same_has_them_withheld_
     connector = Office(child(), records=(*old, Record("new", {"occurredOn": "2025-01-01", "serviceType": "SCHOOL"})))
     window = msgspec.structs.replace(RULE, since=date(2025, 1, 1))
 
-    answer = await office(standard, connector).fetch(child(), "Involvement", window, ask(limit=1), True, NOW)
+    answer = await office(standard, connector).fetch((child(),), "Involvement", window, ask(limit=1), True, NOW)
 
     assert [record.id for record in answer.records] == ["new"]  # type: ignore[attr-defined]
     assert (answer.set_aside, answer.cut, answer.reasons) == (0, False, ("history",))

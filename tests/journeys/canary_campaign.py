@@ -23,6 +23,7 @@ from connectors.standard import Standard
 from tests.connectors.servers import NHS_NUMBER, Postgres, nhs_number, serving
 from tests.journeys import canary_conditions as conditions
 from tests.journeys import canary_doors as doors
+from tests.journeys import canary_doubts as doubts
 from tests.journeys import canary_federation as north
 from tests.journeys import canary_writing as writing
 from tests.journeys.canary import Markers, Where
@@ -106,6 +107,16 @@ async def ask_for_others(campaign: Campaign, crowded: Mapping[str, Any]) -> None
     more = {"extensions": {mark("extension"): mark("extension")}, mark("key of the body"): mark("key of the body")}
     await campaign.ask("extensions", "morag", "open", known.subject, **more)
     await campaign.send("plain JSON", json.dumps({"query": "{ child(subject: 1) }"}).encode(), headers={"Accept": JSON})
+
+
+async def choose(campaign: Campaign) -> None:
+    """Somebody who may be the child is chosen, and once more with what was used by then."""
+    child = campaign.children["open"]
+    subject = ways(child)["everything and a wrong number"]
+    offered = await campaign.ask("before a choice", "morag", "open", subject)
+    tokens = [each["token"] for each in offered.view["candidates"]]
+    for how in ("a choice", "a choice once more"):
+        await campaign.ask(how, "morag", "open", subject, variables={"chosen": tokens})
 
 
 # Questions that cannot be run.
@@ -416,9 +427,12 @@ async def run(folder: Path, standard: Standard, postgres: Postgres) -> Campaign:
     async with prepared(folder, standard, postgres) as (campaign, crowded):
         await ask_well(campaign)
         await ask_for_others(campaign, crowded)
+        await choose(campaign)
         await conditions.ask_for_help(campaign)
         await conditions.change_meanwhile(campaign)
         await conditions.break_the_glass(campaign)
+        await doubts.report_wrong_children(campaign)
+        await doubts.try_places(campaign)
         await ask_wrongly(campaign)
         await writing.write_wrongly(campaign)
         await ask_as_nobody(campaign)

@@ -223,6 +223,7 @@ def _federation(keys: Mapping[str, Ed25519PrivateKey], at: Addresses) -> dict[st
         },
         "registry": {"recorders": ["named_person", "police_officer"]},
         "break_glass": {"reasons": {DANGER: "A child is in danger now"}, "reviewers": ["privacy_officer"]},
+        "doubts": {"officers": ["privacy_officer"]},
         "alerts": {"file": "alerts.jsonl", "smtp": f"smtp://127.0.0.1:{at.mail}", "sender": "portal@canary.example"},
         "roles": {
             "named_person": "Named person", "police_officer": "Police officer", "class_teacher": "Class teacher",
@@ -375,8 +376,9 @@ def everything(standard: Standard) -> str:
         if kind.section
     ]
     return f"""query Everything($subject: SubjectInput!, $purpose: ID!, $reason: String, $declared: Boolean, $informed: FamilyInformed,
-  $breakGlass: BreakGlassInput) {{
-  child(subject: $subject, purpose: $purpose, reason: $reason, declared: $declared, informed: $informed, breakGlass: $breakGlass) {{
+  $breakGlass: BreakGlassInput, $chosen: [ID!]) {{
+  child(subject: $subject, purpose: $purpose, reason: $reason, declared: $declared, informed: $informed, breakGlass: $breakGlass,
+    chosen: $chosen) {{
     everySourceAnswered purpose asOf warnings duties offersDeclared
     sources {{ source agency name state words phone outOfHours coverageFrom coverageTo coverageNote setAside
       kinds {{ kind state clause reason nearest }} match {{ band evidence {{ field words }} }} }}

@@ -46,7 +46,7 @@ ENTITLED = {
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back for one request: ``child`` when it was a question about one, ``how`` it was typed.
+    """What came back for one request: ``child`` when it was a question about one, ``how`` it was typed, ``sent`` what was sent.
 
     ``entitled`` is what each clause that applied may show, where that is not what the asker may be shown anyway.
     """
@@ -58,6 +58,7 @@ class Reply:
     headers: str
     raw: bytes
     entitled: tuple[Entitled, ...] | None = None
+    sent: bytes = b""
 
     def may_see(self, where: Where, shielded: Mapping[str, str], standard: Standard) -> bool:
         """Whether a marker may stand in this view."""
@@ -80,6 +81,17 @@ class Reply:
         """All that this reply says beside a child's view: every header, its ``errors``, and the whole of it when it holds no view."""
         said = self.body.get("errors", []) if self.view else None
         return self.headers.encode() + (self.raw if said is None else json.dumps(said, ensure_ascii=False).encode())
+
+    @property
+    def candidates(self) -> bytes:
+        """What the candidates of a view are shown by: values that were typed."""
+        return json.dumps([each.get("shown") for each in (self.view or {}).get("candidates", [])], ensure_ascii=False).encode()
+
+    @property
+    def besides(self) -> bytes:
+        """A view but for what its candidates are shown by."""
+        listed = [{name: each[name] for name in each.keys() - {"shown"}} for each in (self.view or {}).get("candidates", [])]
+        return json.dumps((self.view or {}) | {"candidates": listed}, ensure_ascii=False).encode() if listed else self.raw
 
     @property
     def words(self) -> bytes:
@@ -199,7 +211,7 @@ class Campaign:
         headers = {name: value for name, value in headers.items() if value is not None}
         url = self.program.url + more.get("path", "/graphql")
         async with self.session.request(more.get("method", "POST"), url, data=body, headers=headers, allow_redirects=False) as answer:
-            reply = Reply(how, who, child, answer.status, str(answer.raw_headers), await answer.read(), more.get("entitled"))
+            reply = Reply(how, who, child, answer.status, str(answer.raw_headers), await answer.read(), more.get("entitled"), body)
         self.replies.append(reply)
         return reply
 

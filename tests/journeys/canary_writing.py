@@ -11,6 +11,8 @@ from tests.connectors.servers import nhs_number
 from tests.journeys.canary import Where
 from tests.journeys.canary_agreements import CONDITIONS as AGREEMENT
 from tests.journeys.canary_agreements import COUNCIL, HEALTH, PRIVATE
+from tests.journeys.canary_doubts import CLOSE as CLOSE_DOUBT
+from tests.journeys.canary_doubts import REPORT
 from tests.journeys.canary_program import JSON, Campaign, Reply
 from tests.journeys.saying import CONSENT, OBJECTION, today
 
@@ -21,7 +23,7 @@ CLOSE = """mutation Close($review: ID!, $outcome: ReviewOutcome!, $words: String
   closeReview(review: $review, outcome: $outcome, words: $words) { id version state at receipt { access index leaf } }
 }"""
 #: Arguments that may stand in a document: they say nothing of a child.
-_OPEN = ("agreement", "clause", "review")
+_OPEN = ("agreement", "clause", "review", "doubt")
 
 
 def said(campaign: Campaign, subject: Any, state: str, **more: Any) -> dict[str, Any]:
@@ -94,6 +96,8 @@ def _forms(campaign: Campaign) -> list[tuple[str, dict[str, Any]]]:
         (OBJECTION, said(campaign, subject, "RAISED")),
         (NOT_SHARED, kept(campaign, subject)),
         (CLOSE, {"review": campaign.mark("review"), "outcome": "UNCLEAR", "words": campaign.mark("closing")}),
+        (REPORT, {"report": campaign.mark("handle"), "words": campaign.mark("wrong child")}),
+        (CLOSE_DOUBT, {"doubt": campaign.mark("doubt"), "outcome": "UNCLEAR", "words": campaign.mark("wrong child")}),
     ]
 
 
@@ -131,10 +135,10 @@ def _documents(campaign: Campaign, query: str, good: Mapping[str, Any]) -> Itera
         yield query.replace(declared, f'{declared} = "{m("default")}"')
         if argument in _OPEN:
             whole = query.replace(f"{argument}: ${argument}", f'{argument}: "{m(argument)}"')
-            yield whole.replace(f"{declared},", "").replace(f"({declared.split('(')[-1]},", "(") if argument != "review" else (
-                whole.replace("$review: ID!, ", "")
+            yield whole.replace(f"{declared},", "").replace(f"({declared.split('(')[-1]},", "(") if argument not in ("review", "doubt") else (
+                whole.replace(f"${argument}: ID!, ", "")
             )  # fmt: skip
-    field = query[query.index("record" if "record" in query else "closeReview") : query.rindex("}")]
+    field = query[query.index("record" if "record" in query else "reportWrong" if "reportWrong" in query else "close") : query.rindex("}")]
     whole = query[: query.rindex("}")]
     yield f"{whole} {m('alias')}: {field} }}"
     yield f"{whole} ...{m('fragment')} }} fragment {m('fragment')} on Mutation {{ {field} }}"

@@ -25,8 +25,14 @@ UNKNOWN = {
 def without_receipt_and_times(answered: Answered) -> Any:
     view = dict(answered.view)
     view.pop("receipt")
-    view.pop("asOf")
-    return view
+    return _without_times(view)
+
+
+def _without_times(told: Any) -> Any:
+    """When a source was read differs from one question to the next."""
+    if isinstance(told, dict):
+        return {key: _without_times(value) for key, value in told.items() if key not in ("asOf", "retrievedAt")}
+    return [_without_times(each) for each in told] if isinstance(told, list) else told
 
 
 def places(child: Child) -> set[str]:
@@ -198,11 +204,21 @@ async def test_another_childs_number_beside_ones_own_does_not_hide_an_ordinary_c
     assert "ANSWERED" in answered.states.values()
 
 
-@pytest.mark.parametrize("slip", [{"birthDate": "2014-02-04"}, {"familyName": "Asch"}, {"givenName": "Joe"}])
-async def test_a_slip_beside_the_right_number_never_reads_as_nothing_known(northshire: Northshire, slip: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("slip", "state"),
+    [
+        ({"birthDate": "2014-02-04"}, "ANSWERED"),
+        ({"familyName": "Asch"}, "ANSWERED"),
+        ({"givenName": "Zo"}, "AMBIGUOUS"),
+        ({"birthDate": "2009-11-27"}, "AMBIGUOUS"),
+    ],
+)
+async def test_a_slip_beside_the_right_number_never_reads_as_nothing_known(
+    northshire: Northshire, slip: dict[str, str], state: str
+) -> None:
     answered = await northshire.ask("morag", typed(northshire.child("jo")) | slip)
 
-    assert answered.states["northshire-nhs"] == "AMBIGUOUS"
+    assert answered.states["northshire-nhs"] == state
 
 
 async def test_a_hyphen_more_or_less_keeps_no_ordinary_child_from_being_found(northshire: Northshire) -> None:

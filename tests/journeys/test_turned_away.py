@@ -129,11 +129,13 @@ async def test_asking_by_a_number_alone_is_refused_and_written_down(unheard: Nor
     assert (unheard.events()[-1]["type"], unheard.events()[-1]["why"]) == ("refusal", "CV420")
 
 
-async def test_choosing_is_refused_until_there_is_something_to_choose(unheard: Northshire) -> None:
+async def test_a_choice_that_nobody_offered_is_refused_and_written_down(unheard: Northshire) -> None:
     query = "query C($subject: SubjectInput!, $purpose: ID!, $chosen: [ID!]) { child(subject: $subject, purpose: $purpose, chosen: $chosen) { asOf } }"
     answered = await unheard.ask("morag", SUBJECT, query=query, chosen=["x"])
 
-    assert answered.body["errors"][0]["extensions"]["code"] == "CV601"
+    assert answered.status == 409
+    assert answered.body["errors"][0]["extensions"]["code"] == "CV608"
+    assert (unheard.events()[-1]["type"], unheard.events()[-1]["why"]) == ("refusal", "CV608")
 
 
 async def test_explaining_asks_nobody_and_writes_nothing(unheard: Northshire) -> None:

@@ -25,16 +25,18 @@ from joserfc.jwk import ECKey
 
 from connectors import Identifier, Subject
 from connectors.declarative import SourceSettings
-from connectors.matching import Evidence, Match
+from connectors.matching import Evidence
 from connectors.standard import Held, Provenance, Standard, load_standard
 from portal import alerts as alerting
-from portal import breakglass, consent, vouching
+from portal import breakglass, choices, consent, doubts, trying, vouching
 from portal.accesslog import AccessLog, LogSettings
 from portal.agreements import Agreements, Vocabulary
 from portal.alerts import Alerts
 from portal.api.schema import build_schema
 from portal.breakglass import Glass
+from portal.choices import Choices
 from portal.consent import Registry
+from portal.doubts import Doubts
 from portal.federation import Agency, AlertSettings, BreakGlassSettings, FederationSettings, PortalSettings, RegistrySettings
 from portal.gateway import Portal
 from portal.identity import Identity, MayAssert
@@ -57,11 +59,13 @@ from portal.model import (
     Question,
     Ruling,
     Section,
+    ShownMatch,
     SourceOutcome,
 )
 from portal.rulebook import Rulebook
 from portal.sealing import open_sealer
 from portal.storage import Database
+from portal.trying import Tried
 from portal.vouching import Vouchings
 from tests.portal.issuer import Issuer
 
@@ -114,6 +118,7 @@ class Standing:
     database: Database
     registry: Registry
     glass: Glass
+    doubts: Doubts
     alerts: Alerts
     standard: Standard = field(default_factory=standard)
     sources: Mapping[str, Connected] = field(default_factory=lambda: {POLICE.id: POLICE})
@@ -194,7 +199,7 @@ def view(question: Question) -> ChildView:
         words="Northshire Police answered.",
         coverageFrom=date(2019, 8, 1),
         asOf=AT,
-        match=Match("LINK", (Evidence("birthDate", "the same"),)),
+        match=ShownMatch(band="LINK", evidence=(Evidence("birthDate", "the same"),), report="handle"),
     )
     sections = {kind: Section(everySourceAnswered=False, records=(), missing=(silent,)) for kind in question.sections}
     if "WellbeingConcern" in sections:
@@ -265,7 +270,8 @@ async def standing(state: Path, issuer: Issuer) -> AsyncIterator[Standing]:
     async with AsyncExitStack() as stack:
         log = await AccessLog.open(chosen.log, "northshire/1", state, lambda: AT)
         stack.push_async_callback(log.close)
-        database = await Database.open(chosen.registry.url, state, consent.TABLES, alerting.TABLES, breakglass.TABLES, vouching.TABLES)
+        tables = (consent.TABLES, alerting.TABLES, breakglass.TABLES, vouching.TABLES, choices.TABLES, doubts.TABLES, trying.TABLES)
+        database = await Database.open(chosen.registry.url, state, *tables)
         stack.push_async_callback(database.close)
         sealer = open_sealer(auditors(state), state)
         alerts = Alerts.open(database, chosen.alerts, AGENCIES, state, lambda: AT)
@@ -286,6 +292,15 @@ async def standing(state: Path, issuer: Issuer) -> AsyncIterator[Standing]:
             database=database,
             registry=Registry(database, log.lasting, sealer, lambda: AT),
             glass=glass,
+            doubts=Doubts(
+                database=database,
+                lasting=log.lasting,
+                sealer=sealer,
+                alerts=alerts,
+                officers=("privacy_officer",),
+                agency_of={POLICE.id: POLICE.agency},
+                clock=lambda: AT,
+            ),
             alerts=alerts,
         )
 
@@ -312,6 +327,9 @@ async def without_sources(bare: Standing, state: Path) -> Portal:
         registry=bare.registry,
         glass=bare.glass,
         vouchings=Vouchings(bare.database, bare.log.lasting),
+        choices=Choices(bare.database, bare.log.lasting, bare.log.now),
+        doubts=bare.doubts,
+        tried=Tried(bare.database, bare.log.lasting, bare.alerts, bare.log.now),
         alerts=bare.alerts,
         log=bare.log,
         identity=bare.identity,

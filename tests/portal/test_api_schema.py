@@ -27,7 +27,8 @@ from portal.api.documents import BY_VARIABLE
 from portal.api.project import Answers
 from portal.api.publish import PUBLISHED
 from portal.api.schema import api_text, build_schema
-from portal.changes import Closing, Recorded, Said
+from portal.changes import Closing, DoubtClosing, Recorded, Said
+from portal.doubts import Doubt
 from portal.model import Informed, Party, Practitioner, Question, Receipt
 from tests.portal.agreement_cases import page, signed
 from tests.portal.entrance import AT, POLICE, Standing, schema, settings, standard, view
@@ -86,6 +87,10 @@ CONTRACT = {
     "Review.openedAt": "DateTime!",
     "Review.due": "Date!",
     "Review.overdue": "Boolean!",
+    "Query.doubts": "[Doubt!]!",
+    "Doubt.at": "DateTime!",
+    "Match.report": "ID",
+    "Match.doubted": "Boolean!",
     "ChildView.asOf": "DateTime!",
     "SourceOutcome.match": "Match",
     "SourceOutcome.coverageFrom": "Date",
@@ -133,6 +138,8 @@ MUTATIONS = {
     "recordObjection": SAID | {"state": "ObjectionState!"},
     "recordNotShared": {"subject": "SubjectInput!", "to": "ID!", "kinds": "[String!]!", "words": "String!"},
     "closeReview": {"review": "ID!", "outcome": "ReviewOutcome!", "words": "String!"},
+    "reportWrongChild": {"report": "ID!", "words": "String!"},
+    "closeDoubt": {"doubt": "ID!", "outcome": "DoubtOutcome!", "words": "String!"},
 }
 
 
@@ -147,8 +154,8 @@ def test_what_may_be_written_down_is_as_agreed() -> None:
 
 
 def test_every_argument_that_may_tell_of_a_child_comes_by_variable() -> None:
-    """What may stand in a document: names of agreements, clauses and reviews, and how a view is asked for."""
-    told = {"agreement", "clause", "review", "purpose", "chosen", "declared", "informed"}
+    """What may stand in a document: names of agreements, clauses, reviews and reports, and how a view is asked for."""
+    told = {"agreement", "clause", "review", "doubt", "purpose", "declared", "informed"}
     roots = {"child": type_named("Query").fields["child"], **type_named("Mutation").fields}
     assert {name: frozenset(field.args) - told for name, field in roots.items()} == BY_VARIABLE
 
@@ -162,6 +169,7 @@ def test_the_codes_of_the_api_are_those_of_the_program() -> None:
     said = {state.lower() for name in ("ConsentState", "ObjectionState") for state in codes(name)}
     assert said == set(get_args(get_type_hints(Said)["state"]))
     assert codes("ReviewOutcome") == set(get_args(get_type_hints(Closing)["outcome"]))
+    assert codes("DoubtOutcome") == set(get_args(get_type_hints(DoubtClosing)["outcome"]))
 
 
 def test_practitioners_see_neither_latency_nor_match_bits() -> None:
@@ -200,8 +208,9 @@ def ask(query: str, answers: Answers) -> Any:
 def standing_without_log() -> Standing:
     nothing: Any = None
     return Standing(
-        log=nothing, identity=nothing, settings=settings(Issuer()), database=nothing, registry=nothing, glass=nothing, alerts=nothing
-    )
+        log=nothing, identity=nothing, settings=settings(Issuer()), database=nothing, registry=nothing, glass=nothing, doubts=nothing,
+        alerts=nothing,
+    )  # fmt: skip
 
 
 def question(**changes: Any) -> Question:
@@ -224,7 +233,7 @@ CHILD = '{ child(subject: {}, purpose: "p") %s }'
 def test_a_view_is_projected_without_asking_anybody() -> None:
     answers = Answers(standing_without_log(), ASKER, view(question()))
     wanted = """{ asOf everySourceAnswered held { field words }
-      sources { source state coverageFrom asOf setAside match { band evidence { field words } } kinds { kind state clause } }
+      sources { source state coverageFrom asOf setAside match { band evidence { field words } report doubted } kinds { kind state clause } }
       demographics { fields { field conflict values { value provenance { source retrievedAt } } } }
       chronology { entries { on kind headline record { __typename id tier ... on WellbeingConcern { category indicators } } } }
       wellbeingConcerns { records { id kind occurredOn summary whereNow provenance { agency standard } held { words } } }
@@ -233,7 +242,8 @@ def test_a_view_is_projected_without_asking_anybody() -> None:
     child = ask(CHILD % wanted, answers)["child"]
     assert child["asOf"] == "2026-11-22T10:42:07.123Z"
     assert child["sources"][0]["coverageFrom"] == "2019-08-01"
-    assert child["sources"][0]["match"] == {"band": "LINK", "evidence": [{"field": "birthDate", "words": "the same"}]}
+    evidence = [{"field": "birthDate", "words": "the same"}]
+    assert child["sources"][0]["match"] == {"band": "LINK", "evidence": evidence, "report": "handle", "doubted": False}
     assert child["demographics"]["fields"][0]["values"][0]["provenance"][0]["retrievedAt"] == "2026-11-22T10:42:07.123Z"
     (entry,) = child["chronology"]["entries"]
     assert entry["record"] == {"__typename": "WellbeingConcern", "id": "c-1", "tier": "T3", "category": "NEGLECT", "indicators": None}
@@ -276,6 +286,21 @@ def test_what_was_written_down_is_projected_whichever_way_it_was_asked_for() -> 
             "receipt": {"index": 7, "leaf": "ab" * 32, "access": ""},
         }
     }  # fmt: skip
+
+
+def test_reports_of_a_wrong_child_are_shown_as_an_officer_needs_them() -> None:
+    doubt = Doubt(id="d1", source=POLICE.id, access="01JD", at=AT, by_agency="hillview-school", unclear=True)
+    told = ask("{ doubts { id source byAgency access at unclear } }", Answers(standing_without_log(), ASKER, None, doubts=[doubt]))
+    assert told["doubts"] == [
+        {
+            "id": "d1",
+            "source": POLICE.id,
+            "byAgency": "hillview-school",
+            "access": "01JD",
+            "at": "2026-11-22T10:42:07.123Z",
+            "unclear": True,
+        }
+    ]
 
 
 def test_purposes_and_sources_are_shown_without_a_child() -> None:

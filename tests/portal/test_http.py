@@ -353,7 +353,8 @@ REFUSED = [
     (ASK, {"subject": JO | {"identifiers": [{"system": "nhs_number", "value": "9990000019"}]}}, "CV421"),
     (ASK, {"subject": JO | {"identifiers": [{"system": "Zyx", "value": "1"}]}}, "CV421"),
     (ASK, {"subject": JO | {"givenName": "Zyx" * 70}}, "CV422"),
-    (ABOUT % (", $c: [ID!]", ", chosen: $c"), {"s": JO, "c": ["Zyx"]}, "CV601"),
+    (ABOUT % (", $c: [ID!]", ", chosen: $c"), {"s": JO, "c": ["Zyx"] * 4}, "CV609"),
+    (ABOUT % ("", ', chosen: ["Zyx"]'), {"s": JO}, "CV413"),
     (ABOUT % (", $b: BreakGlassInput", ", breakGlass: $b"), {"s": JO, "b": {"reason": "Zyx", "words": "Zyx"}}, "CV424"),
 ]
 

@@ -141,11 +141,19 @@ def test_what_is_held_back_of_who_a_child_is_is_said() -> None:
 
 
 def test_a_match_that_rests_on_a_postcode_is_no_match_while_the_place_is_guarded() -> None:
-    found = outcome("northshire-nhs", records=(record("northshire-nhs", occurredOn="2026-10-01"),), on_place=True)
-    guarded = merged([found], place=False, guarded=True)
+    blind = outcome("northshire-nhs", "AMBIGUOUS", match=Match("POSSIBLE", ()))
+    found = outcome("northshire-nhs", records=(record("northshire-nhs", occurredOn="2026-10-01"),), blind=blind)
+    guarded, open_ = merged([found], place=False, guarded=True), merged([found])
 
     assert [source.state for source in guarded.sources] == ["AMBIGUOUS"]
     assert guarded.manifest.released == ()
+    assert [source.state for source in open_.sources] == ["ANSWERED"]
+
+
+def test_a_refusal_that_is_the_same_for_every_child_stays_so_while_the_place_is_guarded() -> None:
+    down = outcome("northshire-nhs", "UNAVAILABLE", blind=outcome("northshire-nhs", "AMBIGUOUS"))
+
+    assert [source.state for source in merged([down], place=False, guarded=True).sources] == ["UNAVAILABLE"]
 
 
 def test_nobody_is_certain_while_a_shield_source_may_have_looked_for_somebody_else() -> None:
@@ -281,12 +289,12 @@ def test_the_log_learns_the_numbers_and_the_demographics_of_matched_persons() ->
     question_view = merged([outcome("northshire-nhs")])
     assert question_view.manifest.matched == ()
 
-    view = _merged_with({"northshire-nhs": person})
+    view = _merged_with({"northshire-nhs": (person,)})
 
     assert [each.identifier.system for each in view.manifest.matched] == ["chi", "demographics"]
 
 
-def _merged_with(persons: dict[str, Person]) -> ChildView:
+def _merged_with(persons: dict[str, tuple[Person, ...]]) -> ChildView:
     question = Question(
         subject=Subject(), purpose="p", reason=None, wanted={}, sections=frozenset(), chronology=False, demographics=False, document="00"
     )

@@ -12,7 +12,8 @@ from rich.console import Console
 from portal.api.project import Answers
 from portal.cli.client import view_query
 from portal.cli.page import print_view
-from portal.model import ChildView, Practitioner, Receipt
+from portal.doubts import DOUBTED
+from portal.model import ChildView, Practitioner, Receipt, ShownMatch
 from tests.portal.entrance import schema, standard, view
 from tests.portal.test_api_schema import question, standing_without_log
 
@@ -44,8 +45,15 @@ def test_whoever_no_agency_could_vouch_for_is_offered_to_say_so_themselves() -> 
     assert "--declared" in printed(offersDeclared=True)
 
 
+def test_a_record_that_may_be_another_childs_is_printed_with_a_warning() -> None:
+    (source,) = view(question()).sources
+    doubted = msgspec.structs.replace(source, match=ShownMatch(band="LINK", evidence=(DOUBTED,), doubted=True))
+    assert DOUBTED.words in printed(sources=(doubted,))
+
+
 def test_where_there_is_neither_nothing_is_said_of_them() -> None:
     page = printed()
+    assert DOUBTED.words not in page
     assert "What you must do" not in page
     assert "--declared" not in page
     assert "Receipt: access 01JD" in page

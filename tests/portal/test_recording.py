@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -17,18 +18,20 @@ from click.testing import CliRunner, Result
 from graphql import parse, validate
 from structlog.testing import capture_logs
 
-from connectors import Identifier, Subject
+from connectors import Identifier, Person, Subject
+from connectors.matching import Match
 from portal.accesslog import LogUnavailable
-from portal.accesslog.pseudonyms import identifiers_of
+from portal.accesslog.pseudonyms import Digests, identifiers_of
 from portal.agreements import Agreements, SourceFacts
 from portal.agreements.told import told_of
 from portal.api.http import GraphQLEndpoint
 from portal.api.typed import subject
-from portal.changes import Change, Closing, NotShared, Recorded, Said
+from portal.changes import Change, Closing, DoubtClosing, NotShared, Recorded, Said, WrongChild
 from portal.cli import client, main
 from portal.errors import PortalError, RequestError
 from portal.model import Practitioner, Responsibility, Understanding
-from portal.recording import open_reviews, record
+from portal.outcomes import Outcome
+from portal.recording import open_doubts, open_reviews, record
 from portal.sealing import unseal
 from portal.storage import StorageUnavailable
 from tests.portal.agreement_cases import clause, page, signed, vocabulary
@@ -465,6 +468,45 @@ async def test_a_review_is_closed_once(portal: Standing) -> None:
     error = await refused(portal, Closing(review=review.id, outcome="JUSTIFIED", words="Rightly so."), OFFICER)
     assert (error.id, error.refused) == ("CV445", True)
     assert len(events_of(portal)) == 1
+
+
+# Wrong children
+
+
+def wrong_child(portal: Standing, person: str = "P-17") -> WrongChild:
+    """What Morag was shown of somebody at the police is another child's."""
+    shown: Any = SimpleNamespace(id="01JDACCESS", record=Digests(bytes(32), "01JDACCESS").record)
+    match = Match("LINK", (), classes=("birth_date:exact",))
+    outcome = Outcome(source="northshire-police", kind="PoliceEvent", state="ANSWERED", found=True, match=match)
+    handles = portal.doubts.handles({"northshire-police": (Person(id=person),)}, [outcome], MORAG, shown)
+    return WrongChild(report=handles["northshire-police"], words="Her cousin.")
+
+
+async def test_a_wrong_child_stands_in_the_log_by_digests_and_so_does_its_end(portal: Standing, tmp_path: Path) -> None:
+    said = await recorded(portal, wrong_child(portal))
+    (event,) = events(tmp_path)
+    assert (said.version, said.state) == (1, "REPORTED")
+    assert (event["what"], event["id"], event["version"], event["source"]) == ("wrong-child", said.id, "1", "northshire-police")
+    assert (event["shown_in"], event["evidence"]) == ("01JDACCESS", ["birth_date:exact"])
+    assert event["persons"] == [Digests(bytes(32), "01JDACCESS").record("northshire-police", "Person", "P-17")]
+    assert not any(word in json.dumps(event) for word in ("P-17", "cousin", "subject"))
+    assert [each.id for each in await open_doubts(OFFICER, portal)] == [said.id]
+    assert await open_doubts(MORAG, portal) == ()
+    closed = await recorded(portal, DoubtClosing(doubt=said.id, outcome="SAME_CHILD", words="It is hers."), OFFICER)
+    assert (closed.id, closed.version, closed.state) == (said.id, 2, "SAME_CHILD")
+    assert (events(tmp_path)[-1]["version"], events(tmp_path)[-1]["outcome"]) == ("2", "SAME_CHILD")
+    assert await open_doubts(OFFICER, portal) == ()
+
+
+async def test_a_report_stands_whatever_the_log_does_and_is_not_ended_while_the_log_is_closed(portal: Standing) -> None:
+    first = await recorded(portal, wrong_child(portal))
+    await fill_disk(portal)
+    with pytest.raises(LogUnavailable):
+        await recorded(portal, DoubtClosing(doubt=first.id, outcome="CORRECTED", words="Done."), OFFICER)
+    await portal.log.close()
+    with pytest.raises(PortalError, match="written down and counts"):
+        await recorded(portal, wrong_child(portal, "P-18"))
+    assert len(await open_doubts(OFFICER, portal)) == 2
 
 
 # From the command line

@@ -566,9 +566,9 @@ async def test_the_registry_is_asked_only_where_a_clause_rests_on_it_and_by_ever
         _, known = await book.concerning(asked, practitioner())
         assert (known.unfound, known.births) == (True, ("2014-02-03",))
         person = Person(id="7", identifiers=(Identifier("chi", "0302140905"),), birth_date="2014-02-03", family_name="Ash", given_name="Jo")
-        _, known = await book.concerning(asked, practitioner(), None, Found(persons={POLICE: person}, vouched={}))
+        _, known = await book.concerning(asked, practitioner(), None, Found(persons={POLICE: (person,)}, vouched={}))
         assert [[each.system for each in asked] for asked in kept.asked] == [["demographics"], ["demographics", "chi", "demographics"]]
-        await book.concerning(asked, practitioner(), None, Found(persons={POLICE: person}, shields=frozenset({"IDENTITY"})))
+        await book.concerning(asked, practitioner(), None, Found(persons={POLICE: (person,)}, shields=frozenset({"IDENTITY"})))
         assert [each.system for each in kept.asked[-1]] == ["demographics"], "of a hidden child no more is known than of one nobody knows"
         kept.silent = True
         _, known = await book.concerning(asked, practitioner())

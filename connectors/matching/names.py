@@ -46,8 +46,7 @@ def _set(words: str) -> frozenset[str]:
 
 _words = partial(re.compile(r"[^\W\d_]+", re.ASCII).findall)
 _distance = OSA.distance
-#: From this many children in 100,000 on, a name is common enough to be a twin's: one that is much like the other's, and any that is like.
-_RIVAL, _COMMON = 2.0, 15.0
+#: Names common enough to be counted, and so to be a twin's.
 _GIVEN_NAMES = tuple(name for name, share in GIVEN_SHARES.items() if share > 0)
 _similarity = JaroWinkler.similarity
 _ALIKE: Final = 0.9
@@ -139,18 +138,16 @@ def often_shared(text: str) -> bool:
 
 
 def leads_elsewhere(one: str, other: str) -> bool:
-    """Of a name and a text that is none: whether the text is nearer to another name, or as near to a common one much like the first.
+    """Of a name and a text that is none: whether the text is nearer to another name, or as near to one much like the first.
 
-    "Eliseg" is Elise sooner than Elsie, and a twin may be called Elise.
+    "Eliseg" is Elise sooner than Elsie, "Nadem" as soon Nadeem as Nadim: a twin may be called so.
     """
     name, spoilt = (one, other) if is_known_given(one) else (other, one)
     apart = _distance(name, spoilt)
-    for rival, distance, _ in extract_iter(spoilt, _GIVEN_NAMES, scorer=_distance, score_cutoff=apart):
-        near = _distance(name, rival, score_cutoff=2)
-        common = (near <= 1 and GIVEN_SHARES[rival] >= _RIVAL) or (near <= 2 and GIVEN_SHARES[rival] >= _COMMON)
-        if rival != name and (common or (distance < apart and GIVEN_SHARES[rival] > 0)):
-            return True
-    return False
+    return any(
+        rival != name and (distance < apart or _distance(name, rival, score_cutoff=2) <= 2)
+        for rival, distance, _ in extract_iter(spoilt, _GIVEN_NAMES, scorer=_distance, score_cutoff=apart)
+    )
 
 
 def compare_given(a: Name, b: Name) -> GivenLevel:

@@ -402,3 +402,43 @@ async def test_who_works_with_one_twin_cannot_open_the_others_records_by_choosin
     assert mixed.view["childPlans"]["records"] == mixed.view["involvements"]["records"] == []
     assert mixed.view["candidates"] == []
     assert len(related.events(mixed.view["receipt"]["access"])[0]["chosen"]) == 2
+
+
+# What is not offered at all
+
+
+async def test_numbers_that_differ_never_link_and_what_differs_is_said(choosing: Choosing) -> None:
+    """The names, the birth date and even the home agree: two children, or a number mistyped. A person says."""
+    choosing.hold(POLICE, someone("pupil-ella", "Ezelda", nhs_number=SECOND))
+    subject = WITH_NUMBER | {"givenName": "Ezelda"}
+    answered = await choosing.ask(subject)
+
+    assert of(answered, POLICE)["state"] == "AMBIGUOUS"
+    (candidate,) = answered.view["candidates"]
+    assert "NHS number differs" in candidate["shown"]
+    assert SECOND.encode() not in answered.raw
+    outcome = next(each for each in choosing.last("conclusion")["outcomes"] if each["source"] == POLICE)
+    assert (outcome["band"], "identifier:contradicted" in outcome["evidence"]) == ("POSSIBLE", True)
+    assert choosing.held[POLICE].fetched == []
+
+
+async def test_a_child_adopted_under_another_name_and_number_is_not_even_offered(choosing: Choosing) -> None:
+    adopted = msgspec.structs.replace(someone("pupil-new", "Ezelda", nhs_number=SECOND), family_name="Heronshaw")
+    choosing.hold(POLICE, adopted)
+    known = await choosing.ask(WITH_NUMBER | {"givenName": "Ezelda"})
+    choosing.hold(POLICE)
+    unknown = await choosing.ask(WITH_NUMBER | {"givenName": "Ezelda"})
+
+    assert (known.view["candidates"], known.states, known.kinds) == ([], unknown.states, unknown.kinds)
+    assert [each["words"] for each in known.view["sources"]] == [each["words"] for each in unknown.view["sources"]]
+
+
+async def test_too_many_who_look_like_the_child_are_none_shown_and_more_is_asked_for(choosing: Choosing) -> None:
+    choosing.hold(POLICE, *(someone(f"pupil-{at}", name) for at, name in enumerate(("Ezelda", "Esme", "Edie", "Elspeth"))))
+    answered = await choosing.ask()
+
+    assert of(answered, POLICE)["state"] == "TOO_MANY"
+    assert "Add a full name, a date of birth or a number" in of(answered, POLICE)["words"]
+    assert answered.view["candidates"] == []
+    assert choosing.held[POLICE].fetched == []
+    assert next(each for each in choosing.last("conclusion")["outcomes"] if each["source"] == POLICE)["state"] == "TOO_MANY"

@@ -5,6 +5,7 @@ No mistake told here ever holds a value: it may be a child's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -160,11 +161,23 @@ def plan_of(columns: Columns, header: Sequence[str], file: str, prefix: str = ""
         numbers={system: found[0] for system, found in numbers.items() if found},
         dates=date.format if isinstance(date, DateColumn) and date.format != "%Y-%m-%d" else None,
     )
-    hint = f"Its columns are {', '.join(map(repr, header))}."
+    hint = columns_told(header)
     return plan, [Mistake(id="CV612", message=f"has no column {each!r}.", file=file, line=1, hint=hint) for each in dict.fromkeys(missing)]
 
 
 _PLAIN = ("given_name", "middle_names", "family_name", "former_family_name", "sex", "phones", "school", "parents")
+
+
+def columns_told(header: Sequence[str]) -> str:
+    """The names of a table's columns, in words; not where the first row looks like a child's: it may have been written without a header."""
+    if len(header) < 2:
+        return "There is one column: name the sign between columns with --delimiter, and save a spreadsheet as CSV."
+    if not all(header) or any(_A_VALUE.search(name) for name in header):
+        return "The first row does not look like names of columns: write them above the rows, and save a spreadsheet as CSV."
+    return f"Its columns are {', '.join(map(repr, header))}."
+
+
+_A_VALUE = re.compile(r"\d\d|[/@\x00-\x1f]")
 
 
 def _parts(home: HomeColumns) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from connectors.connector import Person, Subject
 from connectors.errors import ConfigurationError, Mistake
 from connectors.matching.described import describe
 from connectors.matching.evaluation import Question
-from connectors.matching.tables import MappingFile, Plan, plan_of
+from connectors.matching.tables import MappingFile, Plan, columns_told, plan_of
 
 MAX_BYTES, MAX_ROWS, MAX_TEXT, MAX_MISTAKES = 200_000_000, 1_000_000, 1_000, 100
 #: A key that more records bear than these tells nobody apart.
@@ -127,7 +127,7 @@ def pairs(read: Table, mapping: MappingFile) -> list[Question]:
     right, more = _planned(read, mapping.of(mapping.b), "b_")
     mistakes += more
     if "same" not in read.header:
-        hint = f"It says 1 or 0; for two files name both. The columns are {', '.join(map(repr, read.header))}."
+        hint = f"It says 1 or 0; for two files name both. {columns_told(read.header)}"
         mistakes.append(Mistake(id="CV612", message="has no column 'same'.", file=read.file, line=1, hint=hint))
     if mistakes:
         raise ConfigurationError(mistakes)
@@ -155,7 +155,7 @@ def _is_same(text: str | None) -> bool:
 def _planned(read: Table, columns: Any, prefix: str = "") -> tuple[Plan, list[Mistake]]:
     plan, mistakes = plan_of(columns, read.header, read.file, prefix)
     if not mistakes and not {"given_name", "family_name", "birth_date"} & plan.plain.keys():
-        hint = f"Name them with --mapping. The columns are {', '.join(map(repr, read.header))}."
+        hint = f"Name them with --mapping. {columns_told(read.header)}"
         message = f"has no column {prefix + 'given_name'!r}, {prefix + 'family_name'!r} or {prefix + 'birth_date'!r}."
         mistakes = [Mistake(id="CV612", message=message, file=read.file, line=1, hint=hint)]
     return plan, mistakes
@@ -211,7 +211,7 @@ def _records(
     wanted = id if by_id else key
     if wanted not in read.header:
         what = (id or "id") if by_id else (key or "truth")
-        hint = f"Name it with {'--mapping' if by_id else '--truth'}. The columns are {', '.join(map(repr, read.header))}."
+        hint = f"Name it with {'--mapping' if by_id else '--truth'}. {columns_told(read.header)}"
         mistakes.append(Mistake(id="CV612", message=f"has no column {what!r}.", file=read.file, line=1, hint=hint))
     if mistakes:
         return ConfigurationError(mistakes)
@@ -243,7 +243,7 @@ def _from_keys(left: Sequence[_Held], right: Sequence[_Held]) -> dict[int, froze
 def _from_file(read: Table, left: Sequence[_Held], right: Sequence[_Held]) -> dict[int, frozenset[int]]:
     lines, places = {each.id: each.line for each in left}, {each.id: at for at, each in enumerate(right)}
     if missing := [name for name in ("a", "b") if name not in read.header]:
-        hint = f"It has one pair a row, in columns a and b. The columns are {', '.join(map(repr, read.header))}."
+        hint = f"It has one pair a row, in columns a and b. {columns_told(read.header)}"
         raise ConfigurationError([Mistake(id="CV612", message=f"has no column {missing[0]!r}.", file=read.file, line=1, hint=hint)])
     truths: dict[int, set[int]] = {each.line: set() for each in left}
 

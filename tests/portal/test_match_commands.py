@@ -425,3 +425,15 @@ def test_the_program_of_the_page_has_its_answer(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], env=reader.environment, capture_output=True, text=True, timeout=60, check=True)
 
     assert done.stdout.startswith("[")
+
+
+def test_a_file_without_a_header_row_shows_nothing_of_the_child_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("1,Aisha,Ahmed,2009-05-08,ZZ1 1AB\n", "1;Aisha;Ahmed;2009-05-08;ZZ1 1AB\n"):
+        (tmp_path / "pairs.csv").write_text(text, "utf-8")
+        with pytest.raises(SystemExit) as left:
+            main(["match", "evaluate", str(tmp_path / "pairs.csv")])
+        told = capsys.readouterr()
+
+        assert left.value.code == 2
+        assert "CV612" in told.out + told.err
+        assert not [value for value in ("Aisha", "Ahmed", "2009", "ZZ1") if value in told.out + told.err]

@@ -132,9 +132,16 @@ class Source:
         meant = [each for each in seen.persons if binds_also(sent, each, "LOCATION", self.matcher, learnt)]
         forbidding, known = await self._orders(meant, ask)
         found = find_among(sent, seen.persons, self.matcher, asker, self.vouches, chosen)
+        self._tell_flags(found)
         more = {"shields": seen.shields | forbidding, "orders_known": known, "crowded": crowded, "excused": seen.excused}
         blind = msgspec.structs.replace(found.blind, **more) if found.blind else None
         return msgspec.structs.replace(found, blind=blind, **more)
+
+    def _tell_flags(self, found: Finding) -> None:
+        """Tell whoever keeps the source which kinds of number look wrong there: of no child, and no number."""
+        matches = [found.match, *(offer.match for offer in found.offers)]
+        if flags := sorted({flag for match in matches if match for flag in match.flags}):
+            log.warning("number looks wrong", source=self.id, why=flags)
 
     async def _answer(self, persons: tuple[Person, ...], kind: Kind, rule: KindRule, ask: Ask, place: bool, now: datetime) -> KindAnswer:
         today, stamp = day_of(now), self._stamp()

@@ -10,7 +10,7 @@ import msgspec
 from anyascii import anyascii
 
 from connectors.connector import Person, Subject
-from connectors.matching.names import Name, family, given, is_placeholder
+from connectors.matching.names import Name, family, given
 from connectors.matching.numbers import Numbers, numbers
 from connectors.matching.places import Place, places
 
@@ -34,10 +34,9 @@ class Home(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """What is known of one child, in the form in which it is compared. ``nameless``: a word stands where the given name should."""
+    """What is known of one child, in the form in which it is compared. A word in place of a given name is no name."""
 
     given: Name | None
-    nameless: bool
     middles: tuple[Name, ...]
     families: tuple[Name, ...]
     birth: str | None
@@ -64,7 +63,6 @@ def describe(someone: Subject | Person) -> Described:
     families = (family(someone.family_name), family(someone.former_family_name))
     return Described(
         given=first,
-        nameless=first is None and is_placeholder(someone.given_name),
         middles=middles,
         families=tuple(dict.fromkeys(name for name in families if name)),
         birth=someone.birth_date or None,

@@ -14,6 +14,7 @@ from connectors.matching.scoring import OF_HOME, Score, score
 from connectors.matching.trained import Trained
 from connectors.matching.weights import SHIPPED, Bands, Weights
 from connectors.matching.words import CAPS, for_practitioner, part_words
+from connectors.scalars import SYSTEMS
 
 Grade = Literal["certain", "probable", "possible", "certainly-not"]
 
@@ -158,5 +159,6 @@ def _match(one: Score, verdict: Verdict, held: Described, bands: Bands) -> Match
 
 
 def _flags(one: Score, verdict: Verdict, held: Described) -> tuple[str, ...]:
-    flags = [f"invalid-{system}" for system in held.numbers.flagged]
+    # A system of an author's own may be called anything.
+    flags = [f"invalid-{system if system in SYSTEMS else 'other'}" for system in held.numbers.flagged]
     return (*flags, "identifier-shared") if verdict.cap == "number-shared" else tuple(flags)

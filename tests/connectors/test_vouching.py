@@ -235,3 +235,13 @@ async def test_one_row_that_two_finds_meet_keeps_its_list(clients: Callable[...,
         assert connector.provided() == {}
 
     assert [person.workers for person in persons] == [TEAM]
+
+
+async def test_a_number_that_looks_wrong_is_told_by_its_kind_without_the_child(standard: Standard) -> None:
+    wrong = (CHI, Identifier("nhs_number", "9990000019"), Identifier("ash jo", ""))
+    with capture_logs() as told:
+        await found(standard, msgspec.structs.replace(child(), identifiers=wrong), subject=JO)
+
+    (report,) = [each for each in told if each["event"] == "number looks wrong"]
+    assert report["why"] == ["invalid-nhs_number"]
+    assert not [value for value in (CHI.value, "9990000019", "Ash", "Jo", "2014") if value in repr(report)]
